@@ -1,0 +1,1 @@
+"""Microsoft Fabric notebooks as Dagster assets."""

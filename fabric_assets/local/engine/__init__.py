@@ -1,0 +1,1 @@
+"""Runs notebooks for real: source in, kernel, executed notebook out."""
