@@ -30,11 +30,12 @@ class NotebookExecution:
         workspace_id: its id.
         notebook: display name of the notebook.
         notebook_id: its item id.
-        source: the notebook's source: ``X.Notebook/notebook-content.py`` (or ``.sql``, ``.scala``, ``.r``) or an ``.ipynb``.
+        source: its source file: ``X.Notebook/notebook-content.py`` (``.sql``, ``.scala``, ``.r``) or ``.ipynb``.
         parameters: name to value, injected after the parameters cell. Names match without case.
         lakehouses: all lakehouses of all workspaces, for names without case.
         notebooks: display name to source of the workspace's notebooks, for ``%run`` and ``notebook.run``.
-        default_lakehouse: the lakehouse that the job's configuration names; ``None``: the one in the source's metadata.
+        notebook_ids: display name to item id of the same notebooks.
+        default_lakehouse: the lakehouse that the job's configuration names; ``None``: the source's own.
         spark_conf: Spark settings of the job's configuration.
     """
 
@@ -63,7 +64,7 @@ class ExecutionError:
 
 @dataclass(frozen=True)
 class ExecutionResult:
-    """How a notebook ended. ``error`` is ``None`` if it completed; ``exit_value`` is what ``notebook.exit`` was given."""
+    """How a notebook ended: ``error`` is ``None`` if it completed; ``exit_value`` is what it passed to ``exit``."""
 
     exit_value: str | None = None
     error: ExecutionError | None = None
