@@ -1,0 +1,174 @@
+"""Who we are for Fabric: bearer tokens, fetched when needed, renewed before they expire, shown to nobody."""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Protocol
+
+import httpx
+
+from fabric_assets.client.errors import FabricAuthError, FabricConfigError
+
+FABRIC_SCOPE = "https://api.fabric.microsoft.com/.default"
+
+_RENEW_BEFORE_SECONDS = 300.0
+
+_ROLE_HINT = (
+    "The identity needs at least the role Contributor in the workspace (to run notebooks), and the tenant setting "
+    "'Service principals can use Fabric APIs' if it is a service principal."
+)
+
+
+class TokenSource(Protocol):
+    """Where tokens come from."""
+
+    async def get_token(self, *, refused: str | None = None) -> str:
+        """A token that is valid now.
+
+        Args:
+            refused: a token that the service has just refused; a source that can must not give it again.
+
+        Raises:
+            FabricAuthError: there is none to be had.
+        """
+        ...
+
+
+class StaticToken:
+    """A ready token, from ``FABRIC_ACCESS_TOKEN`` or the local Fabric. It cannot be renewed."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def get_token(self, *, refused: str | None = None) -> str:
+        """The token.
+
+        Raises:
+            FabricAuthError: the service has refused it.
+        """
+        if refused == self._token:
+            raise FabricAuthError(
+                "Fabric refuses the access token that was configured (FABRIC_ACCESS_TOKEN or `access_token`): it has "
+                "expired, or it was issued for another service or tenant. A ready token lives for about an hour; "
+                "unset it to let azure-identity fetch and renew tokens."
+            )
+        return self._token
+
+
+class AzureIdentityToken:
+    """Tokens from azure-identity's default chain: environment, workload and managed identity, CLI, ..."""
+
+    def __init__(self, scope: str = FABRIC_SCOPE, *, clock: Callable[[], float] = time.time) -> None:
+        self._scope = scope
+        self._clock = clock
+        self._credential: object | None = None
+        self._token: str | None = None
+        self._renew_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def get_token(self, *, refused: str | None = None) -> str:
+        """The cached token, or a new one from five minutes before the old one expires.
+
+        Raises:
+            FabricAuthError: no credential of the chain gives one; the message says what each of them answered.
+        """
+        async with self._lock:
+            token = self._token
+            if token is None or token == refused or self._clock() >= self._renew_at:
+                token, expires_on = await asyncio.to_thread(self._fetch)
+                # A token whose whole life is shorter than the margin is still used until it ends.
+                self._renew_at = max(expires_on - _RENEW_BEFORE_SECONDS, min(expires_on, self._clock() + 30))
+                self._token = token
+            return token
+
+    def _fetch(self) -> tuple[str, float]:
+        # Imported late: it takes half a second and a local Fabric needs none of it.
+        from azure.core.exceptions import AzureError
+        from azure.identity import CredentialUnavailableError, DefaultAzureCredential
+
+        if self._credential is None:
+            self._credential = DefaultAzureCredential()
+        assert isinstance(self._credential, DefaultAzureCredential)  # noqa: S101 -- narrows the lazy type
+        try:
+            token = self._credential.get_token(self._scope)
+        except CredentialUnavailableError as error:
+            raise FabricAuthError(
+                "No credentials for Fabric. azure-identity tried: "
+                f"{error.message}\nSet AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, sign in with "
+                f"`az login`, or set FABRIC_ACCESS_TOKEN. {_ROLE_HINT}"
+            ) from error
+        except AzureError as error:
+            raise FabricAuthError(
+                f"Microsoft Entra gave no token for {self._scope}: {error.message}\nCheck tenant, client id and "
+                f"secret (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET). {_ROLE_HINT}"
+            ) from error
+        return token.token, float(token.expires_on)
+
+
+class BearerAuth(httpx.Auth):
+    """Adds the token to requests to the configured host, and to no other, whatever a ``Location`` says."""
+
+    def __init__(self, base_url: httpx.URL, tokens: TokenSource) -> None:
+        self._origin = _origin(base_url)
+        self._tokens = tokens
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Send with a token; once more with a fresh one if the service answers 401."""
+        if _origin(request.url) != self._origin:
+            raise FabricConfigError(
+                f"refused to send the token for {self._origin[1]} to another host: {request.url.host}"
+            )
+        token = await self._tokens.get_token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            token = await self._tokens.get_token(refused=token)
+            request.headers["Authorization"] = f"Bearer {token}"
+            yield request
+
+
+def refusal_hint(status_code: int) -> str:
+    """What to do about a 401 or 403."""
+    if status_code == httpx.codes.UNAUTHORIZED:
+        return f"Fabric refused a fresh token too: wrong tenant, or the wrong kind of identity. {_ROLE_HINT}"
+    return _ROLE_HINT
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine without asking a name server."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_api_url(text: str) -> httpx.URL:
+    """The API's base URL, without a trailing slash.
+
+    Raises:
+        FabricConfigError: it is no URL, holds credentials, or is plain http to a host that is not this machine.
+    """
+    try:
+        url = httpx.URL(text.strip().rstrip("/"))
+    except (httpx.InvalidURL, TypeError) as error:
+        raise FabricConfigError(f"the Fabric API URL is no URL: {text!r} ({error})") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise FabricConfigError(
+            f"the Fabric API URL must look like https://api.fabric.microsoft.com/v1, it is {text!r}"
+        )
+    if url.userinfo or url.query or url.fragment:
+        raise FabricConfigError("the Fabric API URL must not hold a user, a password, a query or a fragment")
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise FabricConfigError(
+            f"the Fabric API URL {text!r} is plain http: a token would travel in the open. Use https "
+            "(plain http is for hosts of this machine only, such as 127.0.0.1)."
+        )
+    return url
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    port = url.port or (443 if url.scheme == "https" else 80)
+    return (url.scheme, url.host, port)

@@ -1,0 +1,64 @@
+"""When the same request may be sent again, and after how long: one function from an error to a wait."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import stamina
+
+from fabric_assets.client.errors import FabricApiError, FabricTransportError
+
+_LONGEST_BACKOFF_SECONDS = 30.0
+
+
+def parse_retry_after(text: str | None, *, now: datetime | None = None) -> float | None:
+    """``Retry-After`` in seconds, from seconds or an HTTP date; ``None`` if there is none that can be read."""
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def wait_before_repeating_read(error: Exception) -> bool | float:
+    """For a request that changes nothing: ``False`` for never, seconds if the service named them, else ``True``."""
+    if isinstance(error, FabricTransportError):
+        return True
+    if isinstance(error, FabricApiError) and error.retriable:
+        return error.retry_after_seconds if error.retry_after_seconds is not None else True
+    return False
+
+
+def wait_before_repeating_start(error: Exception) -> bool | float:
+    """For a request that starts something: only if the service surely did not act on it.
+
+    That is a refusal by quota (429), and a connection that never came about. After a lost answer or a 5xx the job
+    may be running.
+    """
+    if isinstance(error, FabricTransportError):
+        return not error.may_have_arrived
+    if isinstance(error, FabricApiError) and error.status_code == 429:
+        return error.retry_after_seconds if error.retry_after_seconds is not None else True
+    return False
+
+
+def attempts(
+    wait_before: Callable[[Exception], bool | float], patience_seconds: float
+) -> AsyncIterator[stamina.Attempt]:
+    """Attempts with backoff and jitter, until ``patience_seconds`` have passed without a good answer."""
+    return stamina.retry_context(
+        on=wait_before,
+        attempts=None,
+        timeout=patience_seconds,
+        wait_initial=0.5,
+        wait_max=_LONGEST_BACKOFF_SECONDS,
+        wait_jitter=1.0,
+    )
