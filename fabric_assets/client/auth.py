@@ -76,7 +76,8 @@ class AzureIdentityToken:
         async with self._lock:
             token = self._token
             if token is None or token == refused or self._clock() >= self._renew_at:
-                token, expires_on = await asyncio.to_thread(self._fetch)
+                fetched = await asyncio.to_thread(self._fetch)
+                token, expires_on = fetched
                 # A token whose whole life is shorter than the margin is still used until it ends.
                 self._renew_at = max(expires_on - _RENEW_BEFORE_SECONDS, min(expires_on, self._clock() + 30))
                 self._token = token

@@ -1,0 +1,136 @@
+"""One event loop in one thread per process: all I/O with Fabric happens there.
+
+Because the loop has a thread of its own, a cancel can be sent and waited for whatever becomes of the thread that
+waits, at the latest when the process exits.
+"""
+
+import asyncio
+import atexit
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+EXIT_WAIT_SECONDS = 30.0
+"""How long the end of the process is held up for job instances that must still be cancelled."""
+
+
+class BackgroundTask(Generic[T]):
+    """A coroutine that runs on the background loop, seen from another thread."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._task: asyncio.Task[T] | None = None
+
+    def messages(self) -> Iterator[str]:
+        """What the coroutine tells while it runs, until it ends. Blocks; a signal's exception gets through."""
+        while (message := self._messages.get()) is not None:
+            yield message
+
+    def result(self, timeout_seconds: float | None = None) -> T:
+        """The coroutine's result. Blocks; raises what the coroutine raised."""
+        return self._outcome.result(timeout_seconds)
+
+    def cancel(self, wait_seconds: float) -> list[str]:
+        """Cancel the coroutine and wait for its clean-up.
+
+        Returns:
+            What it told meanwhile.
+        """
+        _loop().call_soon_threadsafe(self._cancel_in_loop)
+        concurrent.futures.wait([self._outcome], timeout=wait_seconds)
+        said = []
+        while not self._messages.empty():
+            message = self._messages.get()
+            if message is not None:
+                said.append(message)
+        return said
+
+    def _cancel_in_loop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def start_in_loop(self, work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]]) -> None:
+        """Start the coroutine. Called in the loop's thread."""
+        self._task = asyncio.create_task(work(self._messages.put))
+        _open_tasks.add(self._task)
+        self._task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        _open_tasks.discard(task)
+        if task.cancelled():
+            self._outcome.set_exception(concurrent.futures.CancelledError())
+        elif (error := task.exception()) is not None:
+            self._outcome.set_exception(error)
+        else:
+            self._outcome.set_result(task.result())
+        self._messages.put(None)
+
+
+def submit(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
+    """Run ``work(tell)`` on the background loop; ``tell`` passes a message to whoever waits."""
+    background: BackgroundTask[T] = BackgroundTask()
+    _loop().call_soon_threadsafe(background.start_in_loop, work)
+    return background
+
+
+def call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a short coroutine on the background loop and wait for its result."""
+
+    async def without_messages(_tell: Callable[[str], None]) -> T:
+        return await work()
+
+    task = submit(without_messages)
+    try:
+        return task.result()
+    except BaseException:
+        task.cancel(wait_seconds=0)
+        raise
+
+
+_lock = threading.Lock()
+_running: asyncio.AbstractEventLoop | None = None
+_open_tasks: set[asyncio.Task[Any]] = set()
+_closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+
+def at_close(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Await ``closer()`` on the loop when the process exits."""
+    _closers.append(closer)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    global _running
+    with _lock:
+        if _running is None:
+            _running = asyncio.new_event_loop()
+            threading.Thread(target=_running.run_forever, name="fabric-assets-loop", daemon=True).start()
+            atexit.register(_close)
+        return _running
+
+
+def _close() -> None:
+    """Let what is still open clean up: job instances are cancelled now or never."""
+    global _running
+    loop = _running
+    if loop is None:
+        return
+
+    async def finish() -> None:
+        tasks = list(_open_tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=EXIT_WAIT_SECONDS)
+        for closer in _closers:
+            await closer()
+
+    done = asyncio.run_coroutine_threadsafe(finish(), loop)
+    concurrent.futures.wait([done], timeout=EXIT_WAIT_SECONDS + 5)
+    loop.call_soon_threadsafe(loop.stop)
+    _running = None
+    _closers.clear()

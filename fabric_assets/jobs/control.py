@@ -1,0 +1,78 @@
+"""Runs notebooks: names to items, items to job instances, job instances to outcomes."""
+
+from collections.abc import Callable
+
+from fabric_assets.client.compute import ItemReference, ResolvedCompute
+from fabric_assets.client.directory import Directory
+from fabric_assets.client.fabric_client import FabricClient
+from fabric_assets.client.models import Workspace
+from fabric_assets.jobs.execution import JobExecution, Links
+from fabric_assets.jobs.ledger import Ledger
+from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
+
+Tell = Callable[[str], None]
+
+
+class JobControl:
+    """Starts job instances, watches them, cancels them. Lives in the background loop.
+
+    Args:
+        client: the open client.
+        portal_url: base of Fabric's web pages for links, ``None`` where there is no portal (the local Fabric).
+        limits: how it waits.
+    """
+
+    def __init__(self, client: FabricClient, *, portal_url: str | None, limits: JobLimits) -> None:
+        self.client = client
+        self.directory = Directory(client)
+        self._portal_url = portal_url
+        self._limits = limits
+
+    async def run(self, job: NotebookJob, tell: Tell, ledger: Ledger) -> JobOutcome:
+        """Run the notebook to its end.
+
+        Args:
+            job: what to run.
+            tell: gets one line at the start and one per change of status.
+            ledger: remembers which job instances were started here.
+
+        Returns:
+            The outcome of a job instance that ended with ``Completed``.
+
+        Raises:
+            JobInstanceFailedError: it ended otherwise.
+            JobInstanceTimeoutError: it did not end in time; it has been cancelled.
+            FabricError: it could not be started, or not be read for too long.
+            asyncio.CancelledError: the caller gave up; the job instance has been cancelled.
+        """
+        workspace = await self.directory.workspace(job.workspace, configured_in=job.workspace_configured_in)
+        notebook = await self.directory.item(
+            workspace, job.notebook, "Notebook", configured_in=f"asset {job.asset}"
+        )
+        compute = await self._resolve(job, workspace)
+        links = Links(self._portal_url, workspace.id, notebook.id)
+        execution = JobExecution(self.client, self._limits, ledger, links, job, workspace, notebook, tell)
+        return await execution.to_the_end(compute)
+
+    async def _resolve(self, job: NotebookJob, workspace: Workspace) -> ResolvedCompute | None:
+        settings = job.compute
+        if settings is None:
+            return None
+        configured_in = f"the compute settings of asset {job.asset}"
+
+        async def reference(name: str | None, item_type: str, where: Workspace) -> ItemReference | None:
+            if name is None:
+                return None
+            item = await self.directory.item(where, name, item_type, configured_in=configured_in)
+            return ItemReference(item.id, item.display_name, where.id)
+
+        lakehouse_workspace = workspace
+        if settings.default_lakehouse_workspace is not None:
+            lakehouse_workspace = await self.directory.workspace(
+                settings.default_lakehouse_workspace, configured_in=configured_in
+            )
+        return ResolvedCompute(
+            settings,
+            environment=await reference(settings.environment, "Environment", workspace),
+            default_lakehouse=await reference(settings.default_lakehouse, "Lakehouse", lakehouse_workspace),
+        )

@@ -1,0 +1,311 @@
+"""One job instance: started once, watched to its end, cancelled if nobody waits for it any more."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from fabric_assets.client.compute import ResolvedCompute, generic_execution_data, notebook_request_body
+from fabric_assets.client.errors import (
+    FabricError,
+    FabricNotFoundError,
+    JobInstanceFailedError,
+    JobInstanceTimeoutError,
+)
+from fabric_assets.client.fabric_client import RUN_NOTEBOOK, FabricClient, JobReading
+from fabric_assets.client.models import (
+    CANCELLED,
+    COMPLETED,
+    NOT_STARTED,
+    Accepted,
+    Item,
+    JobInstance,
+    NotebookJobDetails,
+    Workspace,
+)
+from fabric_assets.jobs.ledger import Ledger
+from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
+
+Tell = Callable[[str], None]
+
+_SHARE_OF_ELAPSED = 0.1
+_LONGEST_WAIT_SECONDS = 30.0
+_NOT_VISIBLE_FOR_SECONDS = 120.0
+_DETAILS_WITHIN_SECONDS = 20.0
+_CLOCKS_DIFFER_BY = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Links:
+    """Pages of Fabric's portal; there is none for the local Fabric."""
+
+    portal_url: str | None
+    workspace_id: str
+    notebook_id: str
+
+    @property
+    def notebook(self) -> str | None:
+        """The page that opens the notebook."""
+        if self.portal_url is None:
+            return None
+        return f"{self.portal_url}/groups/{self.workspace_id}/synapsenotebooks/{self.notebook_id}"
+
+    def job_instance(self, job_instance_id: str) -> str | None:
+        """The page that shows the executed notebook (as in the examples of the API description)."""
+        return f"{self.notebook}/snapshots/{job_instance_id}" if self.notebook else None
+
+
+class JobExecution:
+    """One job instance on its way."""
+
+    def __init__(
+        self,
+        client: FabricClient,
+        limits: JobLimits,
+        ledger: Ledger,
+        links: Links,
+        job: NotebookJob,
+        workspace: Workspace,
+        notebook: Item,
+        tell: Tell,
+    ) -> None:
+        self._client = client
+        self._limits = limits
+        self._ledger = ledger
+        self._links = links
+        self._job = job
+        self._workspace = workspace
+        self._notebook = notebook
+        self._tell = tell
+        self._job_instance = JobInstance(id="", item_id=notebook.id, job_type=RUN_NOTEBOOK, status="")
+        self._started_at = datetime.now(UTC)
+        self._started = time.monotonic()
+        self._queued_seconds: float | None = None
+
+    async def to_the_end(self, compute: ResolvedCompute | None) -> JobOutcome:
+        """Start it and wait for its end. Raises what ``JobControl.run`` documents."""
+        start = asyncio.ensure_future(self._start(compute))
+        try:
+            # The POST is not torn apart by a cancel: a job instance of unknown id could not be cancelled.
+            job_instance_id = await asyncio.shield(start)
+        except asyncio.CancelledError:
+            await self._give_up_start(start)
+            raise
+        self._tell(
+            f"started job instance {job_instance_id} of notebook {self._notebook.display_name!r} "
+            f"in workspace {self._workspace.display_name!r}"
+        )
+        try:
+            async with asyncio.timeout(self._job.timeout_seconds):
+                await self._watch()
+        except TimeoutError:
+            await self._stop_after_timeout()
+        except asyncio.CancelledError:
+            if self._limits.cancel_on_terminate:
+                await self._cancel()
+            else:
+                self._tell(f"job instance {job_instance_id} is left running (cancel_on_terminate is off)")
+            raise
+        return await self._outcome()
+
+    async def _start(self, compute: ResolvedCompute | None) -> str:
+        ids = (self._workspace.id, self._notebook.id)
+        self._started_at = datetime.now(UTC)
+        if compute is not None and compute.settings.needs_notebook_route:
+            accepted = await self._client.start_notebook(
+                *ids, notebook_request_body(self._job.parameters, compute)
+            )
+        else:
+            accepted = await self._client.start_job_instance(
+                *ids, RUN_NOTEBOOK, generic_execution_data(self._job.parameters, compute)
+            )
+        self._started = time.monotonic()
+        job_instance_id = accepted.job_instance_id or await self._find_started(accepted)
+        self._job_instance = JobInstance(
+            id=job_instance_id, item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED
+        )
+        await asyncio.to_thread(self._ledger.record_started, job_instance_id, self._job.asset)
+        return job_instance_id
+
+    async def _find_started(self, accepted: Accepted) -> str:
+        """The id of a job instance whose start was accepted without telling it."""
+        since = self._started_at - _CLOCKS_DIFFER_BY
+        deadline = time.monotonic() + _NOT_VISIBLE_FOR_SECONDS
+        while time.monotonic() < deadline:
+            listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
+            recent = {j.id for j in listed if j.start_time is None or j.start_time >= since}
+            ours = await asyncio.to_thread(self._ledger.started_here, recent)
+            candidates = sorted(recent - ours)
+            if len(candidates) == 1:
+                return candidates[0]
+            if candidates:
+                raise FabricError(
+                    f"Fabric started notebook {self._notebook.display_name!r} without telling the job instance's id, "
+                    f"and several could be it: {', '.join(candidates)}. Look at them in Fabric before starting again."
+                )
+            await asyncio.sleep(2.0)
+        raise FabricError(
+            f"Fabric accepted the start of notebook {self._notebook.display_name!r} without telling the job "
+            f"instance's id, and lists none since. It may run all the same: look in Fabric before starting again "
+            f"(answer asked to wait {accepted.retry_after_seconds} s)."
+        )
+
+    async def _give_up_start(self, start: "asyncio.Future[str]") -> None:
+        done, _ = await asyncio.wait({start}, timeout=self._limits.cancel_timeout_seconds)
+        if not done:
+            start.cancel()
+            return
+        if start.exception() is None and self._limits.cancel_on_terminate:
+            await self._cancel()
+
+    async def _watch(self) -> None:
+        """Read until it has ended. One line per change of status."""
+        retry_after: float | None = None
+        seen = ""
+        while True:
+            await asyncio.sleep(self._next_wait(retry_after))
+            reading = await self._read()
+            if reading is None:
+                retry_after = None
+                continue
+            self._job_instance = reading.job_instance
+            retry_after = reading.retry_after_seconds
+            status = reading.job_instance.status
+            if status != NOT_STARTED and self._queued_seconds is None:
+                self._queued_seconds = self._elapsed()
+            if status != seen:
+                self._tell(
+                    f"job instance {reading.job_instance.id} is {status} after {self._elapsed():.0f} s"
+                )
+                seen = status
+            if reading.job_instance.has_ended:
+                return
+
+    async def _read(self) -> JobReading | None:
+        """Read once; ``None`` in the first moments, in which the service does not know its own job instance yet."""
+        try:
+            reading = await self._client.get_job_instance(
+                self._workspace.id, self._notebook.id, self._job_instance.id
+            )
+        except FabricNotFoundError:
+            if self._elapsed() < _NOT_VISIBLE_FOR_SECONDS:
+                return None
+            raise
+        if reading.job_instance.is_not_visible_yet and self._elapsed() < _NOT_VISIBLE_FOR_SECONDS:
+            return None
+        return reading
+
+    def _next_wait(self, retry_after_seconds: float | None) -> float:
+        """A tenth of what has passed, so that an end is seen late by a tenth at most; sooner if the service says so.
+
+        The service's first hint is always 60 s, whatever the job, and is not waited for.
+        """
+        wait = min(self._elapsed() * _SHARE_OF_ELAPSED, _LONGEST_WAIT_SECONDS)
+        if retry_after_seconds is not None:
+            wait = min(wait, retry_after_seconds)
+        return max(wait, self._limits.poll_seconds)
+
+    async def _cancel(self) -> JobInstance | None:
+        """Cancel and wait for the confirmation: the ended job instance, ``None`` if Fabric did not confirm in time."""
+        job_id = self._job_instance.id
+        try:
+            async with asyncio.timeout(self._limits.cancel_timeout_seconds):
+                asked = await self._client.cancel_job_instance(self._workspace.id, self._notebook.id, job_id)
+                if asked:
+                    self._tell(f"asked Fabric to cancel job instance {job_id}")
+                while True:
+                    reading = await self._read()
+                    if reading is not None and reading.job_instance.has_ended:
+                        self._tell(f"job instance {job_id} is {reading.job_instance.status}")
+                        return reading.job_instance
+                    await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
+        except (FabricError, TimeoutError) as error:
+            self._tell(
+                f"Fabric did not confirm that job instance {job_id} of notebook {self._notebook.display_name!r} was "
+                f"cancelled ({error or 'time-out'}); it may still be running: {self._run_link({})}"
+            )
+            return None
+
+    async def _stop_after_timeout(self) -> None:
+        ended = await self._cancel()
+        if ended is not None and ended.status == COMPLETED:
+            # It came to its end just before the cancel: the table is loaded.
+            self._job_instance = ended
+            return
+        raise JobInstanceTimeoutError(
+            f"notebook {self._notebook.display_name!r} did not end within {self._job.timeout_seconds:g} s; "
+            + ("the job instance was cancelled" if ended else "the job instance could not be cancelled")
+            + f"; {self._where()}. Raise `timeout_seconds` of asset {self._job.asset} if it needs longer.",
+            job_instance=ended or self._job_instance,
+            url=self._run_link({}),
+            cancelled=ended is not None and ended.status == CANCELLED,
+        )
+
+    async def _outcome(self) -> JobOutcome:
+        job_instance = self._job_instance
+        elapsed = self._elapsed()
+        details = await self._details()
+        links = dict(details.links or {})
+        if job_instance.status != COMPLETED:
+            raise self._failure(job_instance, links)
+        if run_link := self._run_link(links):
+            links["executionSnapshotUrl"] = run_link
+        if self._links.notebook:
+            links["notebookUrl"] = self._links.notebook
+        started_at = job_instance.start_time or self._started_at
+        ended_at = job_instance.end_time or self._started_at + timedelta(seconds=elapsed)
+        return JobOutcome(
+            workspace=self._workspace,
+            notebook=self._notebook,
+            job_instance=job_instance,
+            parameters=self._job.parameters,
+            exit_value=job_instance.exit_value if job_instance.exit_value is not None else details.exit_value,
+            started_at=started_at,
+            ended_at=ended_at,
+            queued_seconds=self._queued_seconds or 0.0,
+            duration_seconds=max(0.0, (ended_at - started_at).total_seconds()),
+            links=links,
+        )
+
+    async def _details(self) -> NotebookJobDetails:
+        """Exit value and links. They are worth a wait, not worth failing a job instance that completed."""
+        try:
+            async with asyncio.timeout(_DETAILS_WITHIN_SECONDS):
+                return await self._client.get_notebook_job_details(
+                    self._workspace.id, self._notebook.id, self._job_instance.id
+                )
+        except (FabricError, TimeoutError) as error:
+            self._tell(f"could not read exit value and links of the job instance: {error or 'time-out'}")
+            return NotebookJobDetails()
+
+    def _failure(self, job_instance: JobInstance, links: Mapping[str, str]) -> JobInstanceFailedError:
+        name = repr(self._notebook.display_name)
+        reason = job_instance.failure_reason
+        what = {
+            "Cancelled": f"notebook {name} was cancelled in Fabric",
+            "Deduped": f"notebook {name} did not run: Fabric skipped this job instance because another one of the "
+            "same notebook was running already (Deduped). Run it again when that one has ended",
+        }.get(job_instance.status, f"notebook {name} failed")
+        detail = f": {reason.message} (error code {reason.error_code})" if reason else ""
+        url = self._run_link(links)
+        return JobInstanceFailedError(
+            f"{what} after {self._elapsed():.0f} s{detail}; {self._where()}"
+            + (f"; open {url}" if url else ""),
+            job_instance=job_instance,
+            url=url,
+            error_code=reason.error_code if reason else job_instance.status,
+            request_id=reason.request_id if reason else None,
+        )
+
+    def _where(self) -> str:
+        return (
+            f"job instance {self._job_instance.id} in workspace {self._workspace.display_name!r} "
+            f"({self._workspace.id})"
+        )
+
+    def _run_link(self, links: Mapping[str, str]) -> str | None:
+        return links.get("executionSnapshotUrl") or self._links.job_instance(self._job_instance.id)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started

@@ -1,0 +1,68 @@
+"""What goes into job control and what comes out: a notebook to run, limits, one outcome."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fabric_assets.client.compute import ComputeSettings, ParameterValue
+from fabric_assets.client.models import Item, JobInstance, Workspace
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """How job control waits.
+
+    Attributes:
+        poll_seconds: shortest wait between two reads of one job instance.
+        cancel_timeout_seconds: how long to wait for Fabric to confirm a cancel.
+        cancel_on_terminate: whether a job instance is cancelled when nobody waits for it any more.
+    """
+
+    poll_seconds: float = 5.0
+    cancel_timeout_seconds: float = 30.0
+    cancel_on_terminate: bool = True
+
+
+@dataclass(frozen=True)
+class NotebookJob:
+    """A notebook to run, as it was configured.
+
+    Attributes:
+        asset: name of the asset, for messages.
+        notebook: display name or GUID.
+        workspace: display name or GUID.
+        workspace_configured_in: where ``workspace`` was written, for messages.
+        parameters: values for the notebook's parameters cell.
+        compute: compute settings, ``None`` for the notebook's own.
+        timeout_seconds: longest time from the start to the end, waiting for compute included; ``None``: no limit.
+    """
+
+    asset: str
+    notebook: str
+    workspace: str
+    workspace_configured_in: str
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    compute: ComputeSettings | None = None
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """A completed job instance.
+
+    Attributes:
+        queued_seconds: from the start until it was first seen to run, by our clock and at our reading times.
+        duration_seconds: from start to end by the service's clock; by ours if it left one out.
+        links: names to URLs that open the executed notebook, its Spark application, its log.
+    """
+
+    workspace: Workspace
+    notebook: Item
+    job_instance: JobInstance
+    parameters: Mapping[str, ParameterValue]
+    exit_value: str | None
+    started_at: datetime
+    ended_at: datetime
+    queued_seconds: float
+    duration_seconds: float
+    links: Mapping[str, str]
