@@ -126,15 +126,18 @@ spark.createDataFrame(
 # MAGIC     year(date)                                                  AS year,
 # MAGIC     quarter(date)                                               AS quarter,
 # MAGIC     month(date)                                                 AS month,
-# MAGIC     weekday(date) + 1                                           AS weekday,
-# MAGIC     year(date_add(date, 3 - weekday(date)))                     AS iso_year,
+# MAGIC     weekday,
+# MAGIC     year(date_add(date, 4 - weekday))                           AS iso_year,
 # MAGIC     weekofyear(date)                                            AS iso_week,
 # MAGIC     year(date) + CASE
 # MAGIC         WHEN fiscal_year_start_month > 1 AND month(date) >= fiscal_year_start_month THEN 1
 # MAGIC         ELSE 0
 # MAGIC     END                                                         AS fiscal_year,
 # MAGIC     (month(date) - fiscal_year_start_month + 12) % 12 + 1       AS fiscal_month
-# MAGIC FROM calendar_days
+# MAGIC FROM (
+# MAGIC     SELECT *, (dayofweek(date) + 5) % 7 + 1 AS weekday  -- 1 = Monday
+# MAGIC     FROM calendar_days
+# MAGIC )
 
 # METADATA ********************
 

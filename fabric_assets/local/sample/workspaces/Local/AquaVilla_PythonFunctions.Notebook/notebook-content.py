@@ -127,7 +127,7 @@ def load_dimension(
 
 def read_table(path: str) -> pl.DataFrame:
     """All rows of a table."""
-    return pl.from_arrow(DeltaTable(path, storage_options=storage_options()).to_pyarrow_table())
+    return pl.read_delta(path, storage_options=storage_options())
 
 # METADATA ********************
 
@@ -141,13 +141,9 @@ def read_table(path: str) -> pl.DataFrame:
 def exit_value(path: str, counts: dict[str, int]) -> str:
     """What the notebook returns: its row counts and the table's columns, as JSON."""
     spark_names = {"long": "bigint", "integer": "int"}
-    table = DeltaTable(path, storage_options=storage_options())
-    columns = [
-        {"name": field.name, "type": spark_names.get(field.type.type, field.type.type)}
-        for field in table.schema().fields
-    ]
-    row_count = table.to_pyarrow_dataset().count_rows()
-    return json.dumps({"row_count": row_count, **counts, "columns": columns})
+    fields = DeltaTable(path, storage_options=storage_options()).schema().fields
+    columns = [{"name": f.name, "type": spark_names.get(f.type.type, f.type.type)} for f in fields]
+    return json.dumps({"row_count": read_table(path).height, **counts, "columns": columns})
 
 # METADATA ********************
 
