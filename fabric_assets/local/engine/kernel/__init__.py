@@ -1,0 +1,1 @@
+"""What runs inside a kernel process. Nothing of the server is imported here."""

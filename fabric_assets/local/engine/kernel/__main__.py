@@ -1,0 +1,44 @@
+"""Starts a kernel: ``python -m fabric_assets.local.engine.kernel -f CONNECTION_FILE CONTEXT_FILE``."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+
+def _die_with_the_engine() -> None:
+    """Kill this process and its children when the engine is gone, even if that was killed itself.
+
+    The engine holds the other end of the pipe that is our standard input.
+    """
+    pipe = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+
+    def wait() -> None:
+        os.read(pipe, 1)
+        if hasattr(os, "killpg"):
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="engine watcher", daemon=True).start()
+
+
+def main() -> None:
+    """Start the kernel and serve until the engine is done with it."""
+    _die_with_the_engine()
+    context_file = Path(sys.argv.pop())
+    from ipykernel.kernelapp import IPKernelApp
+
+    from fabric_assets.local.engine.kernel.startup import start
+
+    app = IPKernelApp.instance()
+    app.initialize(sys.argv[1:])
+    start(app.shell, context_file)
+    app.start()
+
+
+if __name__ == "__main__":
+    main()
