@@ -1,1 +1,48 @@
-"""Microsoft Fabric notebooks as Dagster assets."""
+"""Microsoft Fabric notebooks as Dagster assets.
+
+Names are imported when they are first used: the local Fabric and its kernels are parts of this package too, and must
+not pay for importing Dagster.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fabric_assets.arguments import config_field, fixed, partition_key
+    from fabric_assets.asset_factory import notebook_asset
+    from fabric_assets.client.compute import ComputeSettings
+    from fabric_assets.resource import FabricResource
+    from fabric_assets.schedules import build_daily_schedule
+    from fabric_assets.sensors import build_notebook_sensor
+
+__all__ = [
+    "ComputeSettings",
+    "FabricResource",
+    "build_daily_schedule",
+    "build_notebook_sensor",
+    "config_field",
+    "fixed",
+    "notebook_asset",
+    "partition_key",
+]
+
+_MODULES = {
+    "ComputeSettings": "client.compute",
+    "FabricResource": "resource",
+    "build_daily_schedule": "schedules",
+    "build_notebook_sensor": "sensors",
+    "config_field": "arguments",
+    "fixed": "arguments",
+    "notebook_asset": "asset_factory",
+    "partition_key": "arguments",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

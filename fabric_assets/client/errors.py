@@ -12,6 +12,7 @@
       JobInstanceError           a job instance did not complete
         JobInstanceFailedError   it ended badly: Failed, Cancelled, Deduped
         JobInstanceTimeoutError  our deadline passed
+        JobInstanceLostError     it could not be read any more, or its id is not known; it may still be running
 """
 
 from fabric_assets.client.models import JobInstance
@@ -116,6 +117,22 @@ class JobInstanceError(FabricError):
 
 class JobInstanceFailedError(JobInstanceError):
     """The job instance ended with another status than ``Completed``."""
+
+
+class JobInstanceLostError(JobInstanceError):
+    """A job instance was started, or may have been, and cannot be seen. Starting another could load a table twice."""
+
+    def __init__(
+        self, message: str, *, job_instance: JobInstance, url: str | None, cause: FabricError | None = None
+    ) -> None:
+        super().__init__(
+            message,
+            job_instance=job_instance,
+            url=url,
+            error_code=cause.error_code if cause else None,
+            request_id=cause.request_id if cause else None,
+            retriable=False,
+        )
 
 
 class JobInstanceTimeoutError(JobInstanceError):

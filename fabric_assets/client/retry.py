@@ -43,11 +43,20 @@ def wait_before_repeating_start(error: Exception) -> bool | float:
     That is a refusal by quota (429), and a connection that never came about. After a lost answer or a 5xx the job
     may be running.
     """
+    if not isinstance(error, FabricTransportError | FabricApiError) or may_have_acted(error):
+        return False
     if isinstance(error, FabricTransportError):
-        return not error.may_have_arrived
-    if isinstance(error, FabricApiError) and error.status_code == 429:
+        return True
+    if error.status_code == 429:
         return error.retry_after_seconds if error.retry_after_seconds is not None else True
     return False
+
+
+def may_have_acted(error: FabricTransportError | FabricApiError) -> bool:
+    """Whether the service may have done what the failed request asked for."""
+    if isinstance(error, FabricTransportError):
+        return error.may_have_arrived
+    return error.status_code == 408 or error.status_code >= 500
 
 
 def attempts(

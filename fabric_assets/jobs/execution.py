@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from fabric_assets.client.compute import ResolvedCompute, generic_execution_data, notebook_request_body
 from fabric_assets.client.errors import (
+    FabricApiError,
     FabricError,
     FabricNotFoundError,
+    FabricTransportError,
     JobInstanceFailedError,
+    JobInstanceLostError,
     JobInstanceTimeoutError,
 )
 from fabric_assets.client.fabric_client import RUN_NOTEBOOK, FabricClient, JobReading
@@ -24,6 +27,7 @@ from fabric_assets.client.models import (
     NotebookJobDetails,
     Workspace,
 )
+from fabric_assets.client.retry import may_have_acted
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
 
@@ -101,6 +105,14 @@ class JobExecution:
                 await self._watch()
         except TimeoutError:
             await self._stop_after_timeout()
+        except FabricError as error:
+            raise JobInstanceLostError(
+                f"lost sight of notebook {self._notebook.display_name!r} after {self._elapsed():.0f} s; "
+                f"{self._where()}. It may still be running: look at it before you start it again. {error}",
+                job_instance=self._job_instance,
+                url=self._run_link({}),
+                cause=error,
+            ) from error
         except asyncio.CancelledError:
             if self._limits.cancel_on_terminate:
                 await self._cancel()
@@ -112,43 +124,47 @@ class JobExecution:
     async def _start(self, compute: ResolvedCompute | None) -> str:
         ids = (self._workspace.id, self._notebook.id)
         self._started_at = datetime.now(UTC)
-        if compute is not None and compute.settings.needs_notebook_route:
-            accepted = await self._client.start_notebook(
-                *ids, notebook_request_body(self._job.parameters, compute)
-            )
-        else:
-            accepted = await self._client.start_job_instance(
-                *ids, RUN_NOTEBOOK, generic_execution_data(self._job.parameters, compute)
-            )
+        try:
+            if compute is not None and compute.settings.needs_notebook_route:
+                accepted = await self._client.start_notebook(
+                    *ids, notebook_request_body(self._job.parameters, compute)
+                )
+            else:
+                accepted = await self._client.start_job_instance(
+                    *ids, RUN_NOTEBOOK, generic_execution_data(self._job.parameters, compute)
+                )
+        except (FabricTransportError, FabricApiError) as error:
+            if not may_have_acted(error):
+                raise
+            self._tell(f"Fabric may have started the job instance although it answered: {error}")
+            accepted = Accepted(job_instance_id=None)
         self._started = time.monotonic()
-        job_instance_id = accepted.job_instance_id or await self._find_started(accepted)
-        self._job_instance = JobInstance(
-            id=job_instance_id, item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED
-        )
+        job_instance_id = accepted.job_instance_id or await self._find_started()
+        self._job_instance = replace(self._job_instance, id=job_instance_id, status=NOT_STARTED)
         await asyncio.to_thread(self._ledger.record_started, job_instance_id, self._job.asset)
         return job_instance_id
 
-    async def _find_started(self, accepted: Accepted) -> str:
-        """The id of a job instance whose start was accepted without telling it."""
+    async def _find_started(self) -> str:
+        """The id of a job instance that Fabric started without telling it."""
         since = self._started_at - _CLOCKS_DIFFER_BY
-        deadline = time.monotonic() + _NOT_VISIBLE_FOR_SECONDS
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + self._limits.find_started_seconds
+        while True:
             listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
             recent = {j.id for j in listed if j.start_time is None or j.start_time >= since}
             ours = await asyncio.to_thread(self._ledger.started_here, recent)
             candidates = sorted(recent - ours)
             if len(candidates) == 1:
                 return candidates[0]
-            if candidates:
-                raise FabricError(
-                    f"Fabric started notebook {self._notebook.display_name!r} without telling the job instance's id, "
-                    f"and several could be it: {', '.join(candidates)}. Look at them in Fabric before starting again."
-                )
-            await asyncio.sleep(2.0)
-        raise FabricError(
-            f"Fabric accepted the start of notebook {self._notebook.display_name!r} without telling the job "
-            f"instance's id, and lists none since. It may run all the same: look in Fabric before starting again "
-            f"(answer asked to wait {accepted.retry_after_seconds} s)."
+            if candidates or time.monotonic() >= deadline:
+                break
+            await asyncio.sleep(self._limits.poll_seconds)
+        found = f"several could be it: {', '.join(candidates)}" if candidates else "it lists none since then"
+        raise JobInstanceLostError(
+            f"Fabric did not say which job instance of notebook {self._notebook.display_name!r} it started at "
+            f"{self._started_at:%Y-%m-%d %H:%M:%S} UTC, and {found}. Look at the notebook's recent runs in Fabric "
+            f"before you start it again: {self._links.notebook or self._notebook.id}",
+            job_instance=self._job_instance,
+            url=self._links.notebook,
         )
 
     async def _give_up_start(self, start: "asyncio.Future[str]") -> None:

@@ -16,11 +16,13 @@ class JobLimits:
         poll_seconds: shortest wait between two reads of one job instance.
         cancel_timeout_seconds: how long to wait for Fabric to confirm a cancel.
         cancel_on_terminate: whether a job instance is cancelled when nobody waits for it any more.
+        find_started_seconds: how long to look for a job instance whose id the service did not tell.
     """
 
     poll_seconds: float = 5.0
     cancel_timeout_seconds: float = 30.0
     cancel_on_terminate: bool = True
+    find_started_seconds: float = 60.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,162 @@
+"""The factory: a notebook in, an asset out."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from fabric_assets.arguments import Argument, Arguments
+from fabric_assets.client.compute import ComputeSettings
+from fabric_assets.client.errors import FabricError
+from fabric_assets.instance_ledger import InstanceLedger
+from fabric_assets.materialization import check_results, failure, outcome_metadata
+from fabric_assets.resource import FabricResource
+
+NOTEBOOK_METADATA = "fabric/notebook"
+WORKSPACE_METADATA = "fabric/workspace"
+
+
+def notebook_asset(
+    key: dg.AssetKey | str | Sequence[str],
+    *,
+    notebook: str,
+    workspace: str | None = None,
+    deps: Iterable[Any] = (),
+    arguments: Mapping[str, Argument] | None = None,
+    retry: int = 1,
+    retry_interval_seconds: float = 10,
+    timeout_seconds: float | None = 300,
+    compute: ComputeSettings | None = None,
+    description: str | None = None,
+    group_name: str | None = None,
+    owners: Sequence[str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    kinds: Iterable[str] = ("fabric", "notebook"),
+    metadata: Mapping[str, Any] | None = None,
+    partitions_def: dg.PartitionsDefinition | None = None,
+    backfill_policy: dg.BackfillPolicy | None = None,
+    pool: str | None = None,
+    automation_condition: dg.AutomationCondition | None = None,
+    freshness_policy: dg.FreshnessPolicy | None = None,
+    check_specs: Sequence[dg.AssetCheckSpec] | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+    op_tags: Mapping[str, Any] | None = None,
+    **asset_options: Any,
+) -> dg.AssetsDefinition:
+    """An asset that is materialized by running a Fabric notebook.
+
+    The asset needs the resource ``fabric`` (a ``FabricResource``). A job instance that ends with ``Completed``
+    materializes it; every other end fails it, with Fabric's reason and a link.
+
+    Example::
+
+        notebook_asset("DimCustomer", notebook="LoadDimCustomer", arguments={"recreate": False})
+
+    Args:
+        key: key of the asset.
+        notebook: display name or GUID of the notebook; ``{prefix}`` stands for the resource's ``notebook_prefix``.
+        workspace: display name or GUID of the notebook's workspace; ``None``: the resource's.
+        deps: assets that must be materialized before.
+        arguments: name of a parameter to its value. A plain ``bool``, ``int``, ``float`` or ``str`` is a typed field of
+            the run config (the launchpad) with this default; see also ``config_field``, ``fixed``, ``partition_key``.
+            Names must be written as in the notebook's parameters cell.
+        retry: how often a failed job instance is started again.
+        retry_interval_seconds: wait before that.
+        timeout_seconds: longest time from a job instance's start to its end, waiting for compute included; then it is
+            cancelled. ``None``: no limit.
+        compute: environment, default lakehouse, Spark pool, Spark conf, session tag, sizes.
+        description: shown in the UI.
+        group_name: group of the asset.
+        owners: such as ``["team:finance", "ada@example.com"]``.
+        tags: tags of the asset.
+        kinds: shown as icons, at most three.
+        metadata: definition metadata.
+        partitions_def: partitions of the asset.
+        backfill_policy: how a backfill is cut into runs.
+        pool: pool of Dagster, to limit how many steps run at once.
+        automation_condition: when Dagster materializes it by itself.
+        freshness_policy: when it counts as stale.
+        check_specs: checks that the notebook makes itself; see ``fabric_assets.materialization.check_results``.
+        retry_policy: replaces ``retry`` and ``retry_interval_seconds``, for backoff and jitter.
+        op_tags: tags of the op that computes it.
+        **asset_options: everything else that ``@dagster.asset`` takes, such as ``code_version`` or ``hooks``.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: an option that cannot work, with the asset's name.
+    """
+    asset_key = dg.AssetKey.from_coercible(key)
+    name = asset_key.to_user_string()
+    _check_options(name, notebook, retry, retry_interval_seconds, timeout_seconds, compute)
+    single_run = backfill_policy is not None and backfill_policy.max_partitions_per_run != 1
+    one_partition = partitions_def is not None and not single_run
+    checked_arguments = Arguments(name, arguments or {}, partitioned=one_partition)
+    checks = list(check_specs or ())
+    definition_metadata = {NOTEBOOK_METADATA: notebook, **(metadata or {})}
+    if workspace:
+        definition_metadata[WORKSPACE_METADATA] = workspace
+
+    def load(context: dg.AssetExecutionContext, fabric: FabricResource) -> dg.MaterializeResult:
+        partition = context.partition_key if one_partition else None
+        try:
+            outcome = fabric.run_notebook(
+                notebook,
+                asset=name,
+                workspace=workspace,
+                parameters=checked_arguments.values(context.op_execution_context.op_config or {}, partition),
+                compute=compute,
+                timeout_seconds=timeout_seconds,
+                log=context.log.info,
+                ledger=InstanceLedger(context.instance, run_id=context.run_id),
+            )
+        except FabricError as error:
+            raise failure(error) from error
+        return dg.MaterializeResult(
+            asset_key=asset_key,
+            metadata=outcome_metadata(outcome, attempts=context.retry_number + 1),
+            check_results=check_results(outcome.exit_value, checks),
+        )
+
+    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
+        key=asset_key,
+        deps=list(deps),
+        config_schema=checked_arguments.config_schema,
+        retry_policy=retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds),
+        description=description or f"Loaded by the Fabric notebook {notebook}.",
+        group_name=group_name,
+        owners=owners,
+        tags=tags,
+        kinds=set(kinds),
+        metadata=definition_metadata,
+        partitions_def=partitions_def,
+        backfill_policy=backfill_policy,
+        pool=pool,
+        automation_condition=automation_condition,
+        freshness_policy=freshness_policy,
+        check_specs=checks or None,
+        op_tags=op_tags,
+        **asset_options,
+    )
+    return decorate(load)
+
+
+def _check_options(
+    asset: str,
+    notebook: str,
+    retry: int,
+    retry_interval_seconds: float,
+    timeout_seconds: float | None,
+    compute: ComputeSettings | None,
+) -> None:
+    problems = []
+    if not notebook or notebook != notebook.strip():
+        problems.append(f"notebook {notebook!r} is no display name and no GUID")
+    if type(retry) is not int or retry < 0:
+        problems.append(f"retry must be a whole number from 0, it is {retry!r}")
+    if retry_interval_seconds < 0:
+        problems.append(f"retry_interval_seconds must not be negative, it is {retry_interval_seconds!r}")
+    if timeout_seconds is not None and timeout_seconds <= 0:
+        problems.append(f"timeout_seconds must be positive or None, it is {timeout_seconds!r}")
+    if compute is not None and (problem := compute.problem()):
+        problems.append(f"compute: {problem}")
+    if problems:
+        raise dg.DagsterInvalidDefinitionError(f"asset {asset}: " + "; ".join(problems))

@@ -1,0 +1,48 @@
+"""Job instances of a notebook that completed, whoever started them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fabric_assets.client.errors import FabricError
+from fabric_assets.client.models import COMPLETED, Item, JobInstance, NotebookJobDetails, Workspace
+from fabric_assets.jobs.control import JobControl
+
+
+@dataclass(frozen=True)
+class Completions:
+    """The completed job instances that Fabric still lists for a notebook: the last hundred, oldest first."""
+
+    workspace: Workspace
+    notebook: Item
+    job_instances: tuple[JobInstance, ...]
+
+
+async def list_completions(
+    control: JobControl, notebook: str, workspace: str, *, workspace_configured_in: str, asset: str
+) -> Completions:
+    """The completed job instances of a notebook.
+
+    Raises:
+        FabricError: the notebook is not there, or Fabric does not answer.
+    """
+    found_workspace = await control.directory.workspace(workspace, configured_in=workspace_configured_in)
+    item = await control.directory.item(found_workspace, notebook, "Notebook", configured_in=f"asset {asset}")
+    listed = await control.client.list_job_instances(found_workspace.id, item.id)
+    completed = [job_instance for job_instance in listed if job_instance.status == COMPLETED]
+    completed.sort(key=lambda job_instance: (ended(job_instance) is not None, ended(job_instance)))
+    return Completions(found_workspace, item, tuple(completed))
+
+
+def ended(job_instance: JobInstance) -> datetime | None:
+    """When it ended by the service's clock; its start if the service left the end out."""
+    return job_instance.end_time or job_instance.start_time
+
+
+async def details(
+    control: JobControl, workspace_id: str, notebook_id: str, job_instance_id: str
+) -> NotebookJobDetails:
+    """Exit value and links; empty if they cannot be had."""
+    try:
+        return await control.client.get_notebook_job_details(workspace_id, notebook_id, job_instance_id)
+    except FabricError:
+        return NotebookJobDetails()

@@ -1,0 +1,189 @@
+"""The Fabric resource: what assets, sensors and the user's own ops talk to Fabric with."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from fabric_assets import secret
+from fabric_assets.client.fabric_client import FabricClient
+from fabric_assets.connection import (
+    DEFAULT_NOTEBOOK_PREFIX,
+    NOTEBOOK_PREFIX_VARIABLE,
+    PORTAL_URL,
+    Connection,
+    resolve_connection,
+    setting,
+)
+from fabric_assets.jobs import background_loop
+from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.ledger import Ledger
+from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
+
+_LOCAL_POLL_SECONDS = 0.2
+_FABRIC_POLL_SECONDS = 5.0
+_CANCEL_MARGIN_SECONDS = 5.0
+
+
+class FabricResource(dg.ConfigurableResource):
+    """Starts notebooks in a Fabric workspace and watches them; without a workspace, in the embedded local Fabric.
+
+    Every field that is unset takes its value from its environment variable when it is used, in the process that
+    uses it. The token is never shown: not in ``repr``, not in Dagster's snapshots, logs, events or metadata.
+
+    Example::
+
+        defs = dg.Definitions(
+            assets=[...],
+            resources={"fabric": FabricResource(workspace="Sales", access_token=dg.EnvVar("MY_TOKEN"))},
+        )
+    """
+
+    workspace: str | None = Field(
+        default=None,
+        description="Workspace, display name or GUID. Unset: FABRIC_WORKSPACE_ID, else the embedded local Fabric.",
+    )
+    api_url: str | None = Field(
+        default=None,
+        description="Base URL of the API. Unset: FABRIC_API_URL, else https://api.fabric.microsoft.com/v1. "
+        "Plain http only for this machine.",
+    )
+    access_token: str | None = Field(
+        default=None,
+        repr=False,
+        description="A ready bearer token; it cannot be renewed. Unset: FABRIC_ACCESS_TOKEN, else azure-identity's "
+        "default chain (AZURE_CLIENT_ID, ..., managed identity, Azure CLI), with tokens renewed as long as needed.",
+    )
+    local_home: str | None = Field(
+        default=None,
+        description="Folder of the embedded local Fabric. Unset: FABRIC_LOCAL_HOME, else .fabric_local.",
+    )
+    notebook_prefix: str | None = Field(
+        default=None,
+        description="What {prefix} in an asset's notebook name stands for. Unset: FABRIC_NOTEBOOK_PREFIX, else "
+        "AquaVilla_Load.",
+    )
+    request_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="Longest wait for one answer of Fabric, in seconds."
+    )
+    patience_seconds: float = Field(
+        default=900.0,
+        gt=0,
+        description="Longest time without one good answer before a request is given up, in seconds.",
+    )
+    poll_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Shortest wait between two reads of a job instance, in seconds. Unset: 5, and 0.2 with the local "
+        "Fabric. Long jobs are read less often: a tenth of the time they have run, at most 30.",
+    )
+    cancel_on_terminate: bool = Field(
+        default=True, description="Whether terminating a run cancels its job instances in Fabric."
+    )
+    cancel_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="Longest wait for Fabric to confirm a cancel, in seconds."
+    )
+    portal_url: str = Field(default=PORTAL_URL, description="Base URL of Fabric's web pages, for links.")
+
+    def __init__(self, **data: Any) -> None:
+        token = data.get("access_token")
+        if token is not None and not isinstance(token, dg.EnvVar):
+            data["access_token"] = secret.hide(token)
+        super().__init__(**data)
+
+    def notebook_name(self, template: str) -> str:
+        """An asset's notebook with ``{prefix}`` replaced."""
+        prefix = setting(self.notebook_prefix, NOTEBOOK_PREFIX_VARIABLE) or DEFAULT_NOTEBOOK_PREFIX
+        return template.replace("{prefix}", prefix)
+
+    def connection(self, *, start_local: bool = True) -> Connection | None:
+        """Which Fabric is meant; see ``fabric_assets.connection.resolve_connection``."""
+        return resolve_connection(
+            workspace=self.workspace,
+            api_url=self.api_url,
+            access_token=secret.reveal(self.access_token),
+            home=self.local_home,
+            start_local=start_local,
+        )
+
+    def run_notebook(
+        self,
+        notebook: str,
+        *,
+        asset: str,
+        workspace: str | None = None,
+        log: Callable[[str], None],
+        ledger: Ledger,
+        **job: Any,
+    ) -> JobOutcome:
+        """Run a notebook's job instance to its end, and block until then.
+
+        If the waiting is interrupted (the run is terminated), the job instance is cancelled and the interruption
+        goes on.
+
+        Args:
+            notebook: display name or GUID; ``{prefix}`` stands for ``notebook_prefix``.
+            asset: name of the asset, for messages.
+            workspace: display name or GUID of another workspace than the resource's.
+            log: gets a line per change of status.
+            ledger: remembers the job instance.
+            **job: ``parameters``, ``compute``, ``timeout_seconds`` of ``NotebookJob``.
+
+        Returns:
+            The outcome of a job instance that completed.
+
+        Raises:
+            FabricError: in all other cases; see ``fabric_assets.client.errors``.
+        """
+        connection = self.connection()
+        assert connection is not None  # noqa: S101 -- with start_local it is never None
+        request = NotebookJob(
+            asset=asset,
+            notebook=self.notebook_name(notebook),
+            workspace=workspace or connection.workspace,
+            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **job,
+        )
+        control = self._control(connection)
+        task = background_loop.submit(lambda tell: control.run(request, tell, ledger))
+        try:
+            for line in task.messages():
+                log(line)
+            return task.result()
+        except BaseException:
+            # An interruption reaches only this thread; the job instance is the loop's to cancel.
+            for line in task.cancel(self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS):
+                log(line)
+            raise
+
+    def control(self, *, start_local: bool = True) -> tuple[Connection, JobControl] | None:
+        """The connection and this process's job control for it; ``None`` as for ``connection``."""
+        connection = self.connection(start_local=start_local)
+        return None if connection is None else (connection, self._control(connection))
+
+    def _control(self, connection: Connection) -> JobControl:
+        poll_seconds = self.poll_seconds or (
+            _LOCAL_POLL_SECONDS if connection.is_local else _FABRIC_POLL_SECONDS
+        )
+        limits = JobLimits(
+            poll_seconds=poll_seconds,
+            cancel_timeout_seconds=self.cancel_timeout_seconds,
+            cancel_on_terminate=self.cancel_on_terminate,
+        )
+        portal_url = None if connection.is_local else self.portal_url.rstrip("/")
+        key = (connection, limits, portal_url, self.request_timeout_seconds, self.patience_seconds)
+        if key not in _controls:
+            client = FabricClient(
+                connection.api_url,
+                connection.token_source(),
+                request_timeout_seconds=self.request_timeout_seconds,
+                patience_seconds=self.patience_seconds,
+            )
+            background_loop.at_close(client.__aexit__)
+            _controls[key] = JobControl(client, portal_url=portal_url, limits=limits)
+        return _controls[key]
+
+
+_controls: dict[tuple[Connection, JobLimits, str | None, float, float], JobControl] = {}
+"""One client and one directory of names per Fabric, identity and limits: resources are rebuilt for each step."""
