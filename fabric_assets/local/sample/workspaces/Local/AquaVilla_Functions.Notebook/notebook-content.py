@@ -91,6 +91,7 @@ def scd1_rows(df: DataFrame, known: DataFrame | None, business_key: str, surroga
 # they happened, whatever file they came with; a change that is known already counts once; of two with the same `changed_at`
 # the one that was delivered last counts. A version is a time in which the tracked columns stay the same:
 # `valid_from <= t < valid_to`, `valid_to` is NULL in the current one. The other columns show the newest value in all versions.
+# `source_changed_at` is the time of the last change that belongs to the version.
 # 
 # What the table holds counts as changes too, so files that were loaded may be archived. A version keeps its surrogate key when a
 # late change ends it earlier, or lets it begin earlier.
@@ -110,9 +111,9 @@ def scd2_rows(
     changes = changes.withColumn("_rank", F.row_number().over(delivered_last)).filter("_rank = 1")
     changes = changes.select(*moment, *attributes)
     if known is not None:
-        starts = known.withColumn("changed_at", F.col("valid_from"))
-        newest = known.filter("is_current").withColumn("changed_at", F.col("source_changed_at"))
-        loaded = starts.unionByName(newest).select(*moment, *attributes).dropDuplicates(moment)
+        begins = known.withColumn("changed_at", F.col("valid_from"))
+        confirmed = known.withColumn("changed_at", F.col("source_changed_at"))
+        loaded = begins.unionByName(confirmed).select(*moment, *attributes).dropDuplicates(moment)
         changes = changes.unionByName(loaded.join(changes, moment, "left_anti"))
 
     in_order = Window.partitionBy(business_key).orderBy("changed_at")
@@ -122,11 +123,17 @@ def scd2_rows(
         business_key,
         *[c if c in tracked_columns else F.first(c).over(newest_first).alias(c) for c in attributes],
         F.col("changed_at").alias("valid_from"),
-        F.first("changed_at").over(newest_first).alias("source_changed_at"),
+        F.lag("changed_at").over(in_order).alias("_before"),
+        F.first("changed_at").over(newest_first).alias("_newest"),
         (~F.lag(content).over(in_order).eqNullSafe(content)).alias("_begins"),
     ).filter("_begins")
-    next_version = F.lead("valid_from").over(Window.partitionBy(business_key).orderBy("valid_from"))
-    versions = versions.withColumn("valid_to", next_version).withColumn("is_current", F.col("valid_to").isNull())
+    by_version = Window.partitionBy(business_key).orderBy("valid_from")
+    versions = (
+        versions.withColumn("valid_to", F.lead("valid_from").over(by_version))
+        .withColumn("is_current", F.col("valid_to").isNull())
+        .withColumn("source_changed_at", F.coalesce(F.lead("_before").over(by_version), F.col("_newest")))
+        .drop("_before", "_newest", "_begins")
+    )
 
     if known is None:
         rows, highest = versions.withColumn(surrogate_key, F.lit(None).cast("bigint")), 0
