@@ -1,0 +1,70 @@
+"""Arguments of a notebook: what is refused at definition time, what is sent."""
+
+import dagster as dg
+import pytest
+
+from fabric_assets.arguments import Arguments, config_field, fixed, partition_key
+
+
+def test_plain_values_are_typed_fields_of_the_run_config_with_a_default() -> None:
+    schema = Arguments(
+        "DimX", {"recreate": False, "n": 3, "f": 0.5, "s": "a"}, partitioned=False
+    ).config_schema
+
+    assert schema is not None
+    kinds = {name: (field.config_type.given_name, field.default_value) for name, field in schema.items()}
+    assert kinds == {
+        "recreate": ("Bool", False),
+        "n": ("Int", 3),
+        "f": ("Float", 0.5),
+        "s": ("String", "a"),
+    }
+
+
+def test_a_config_field_without_default_is_required() -> None:
+    schema = Arguments(
+        "DimX", {"day": config_field(str, description="which day")}, partitioned=False
+    ).config_schema
+
+    assert schema is not None
+    assert schema["day"].is_required
+    assert schema["day"].description == "which day"
+
+
+def test_values_come_from_run_config_partition_and_the_definition() -> None:
+    arguments = Arguments(
+        "DimX",
+        {"recreate": False, "ratio": 1.0, "source": fixed("erp"), "day": partition_key()},
+        partitioned=True,
+    )
+
+    values = arguments.values({"recreate": True, "ratio": 2}, "2026-01-31")
+
+    assert values == {"recreate": True, "ratio": 2.0, "source": "erp", "day": "2026-01-31"}
+    assert type(values["ratio"]) is float
+
+
+def test_arguments_without_run_config_have_no_schema() -> None:
+    assert Arguments("DimX", {"source": fixed("erp")}, partitioned=False).config_schema is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param({"when": {"a": 1}}, "'when' has the type dict, which Fabric has not", id="dict"),
+        pytest.param({"when": None}, "'when' has the type NoneType", id="none"),
+        pytest.param({"rows": fixed([1])}, "'rows' has the type list", id="fixed-list"),  # type: ignore[arg-type]
+        pytest.param({"day": config_field(bytes)}, "'day' has the type bytes", id="bytes-field"),  # type: ignore[type-var]
+        pytest.param({"n": config_field(int, default="x")}, "default 'x' is no int", id="wrong-default"),
+        pytest.param({"n": float("nan")}, "'n' is nan, which JSON cannot carry", id="nan"),
+        pytest.param({"n": 2**63}, "does not fit into 64 bits", id="too-large"),
+        pytest.param({"my day": 1}, "no valid name of a variable", id="blank-in-name"),
+        pytest.param({"n": 1, "N": 2}, "'n' and 'N' differ only in case", id="case"),
+        pytest.param({"day": partition_key()}, "no single partition", id="partition-key-without-partitions"),
+    ],
+)
+def test_what_fabric_cannot_take_is_refused_with_the_assets_name(arguments: dict, message: str) -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="asset sales/DimX: ") as caught:
+        Arguments("sales/DimX", arguments, partitioned=False)
+
+    assert message in str(caught.value)
