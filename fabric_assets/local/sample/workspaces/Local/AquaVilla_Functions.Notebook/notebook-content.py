@@ -15,7 +15,8 @@
 # 
 # Functions for the notebooks that load dimensions on Spark: `%run AquaVilla_Functions`.
 # 
-# - `load_dimension` brings a Delta table up to date from a DataFrame, as SCD1 (overwrite) or SCD2 (keep the history).
+# - `load_dimension` brings a Delta table up to date from a DataFrame, as SCD1 (overwrite) or SCD2
+#   (keep the history).
 # - `exit_value` is what a notebook returns: row counts and columns as JSON.
 # 
 # A load that has nothing to change writes nothing, so a notebook can be run as often as one likes.
@@ -61,11 +62,14 @@ def surrogate_keys(rows: DataFrame, order: list[str], surrogate_key: str, highes
 
 # ## SCD1
 # 
-# One row a business key. The newest values overwrite what was there; a row that the source no longer has stays.
+# One row a business key. The newest values overwrite what was there; a row that the source no longer
+# has stays.
 
 # CELL ********************
 
-def scd1_rows(df: DataFrame, known: DataFrame | None, business_key: str, surrogate_key: str | None) -> DataFrame:
+def scd1_rows(
+    df: DataFrame, known: DataFrame | None, business_key: str, surrogate_key: str | None
+) -> DataFrame:
     """The rows that the table must hold for the business keys of `df`, with their surrogate keys."""
     if surrogate_key is None:
         return df
@@ -87,19 +91,24 @@ def scd1_rows(df: DataFrame, known: DataFrame | None, business_key: str, surroga
 
 # ## SCD2
 # 
-# The source delivers changes: the state of a business key from `changed_at` on. The changes are put in the order in which
-# they happened, whatever file they came with; a change that is known already counts once; of two with the same `changed_at`
-# the one that was delivered last counts. A version is a time in which the tracked columns stay the same:
-# `valid_from <= t < valid_to`, `valid_to` is NULL in the current one. The other columns show the newest value in all versions.
-# `source_changed_at` is the time of the last change that belongs to the version.
+# The source delivers changes: the state of a business key from `changed_at` on. The changes are put
+# in the order in which they happened, whatever file they came with; a change that is known already
+# counts once; of two with the same `changed_at` the one that was delivered last counts. A version is
+# a time in which the tracked columns stay the same: `valid_from <= t < valid_to`, `valid_to` is NULL
+# in the current one. The other columns show the newest value in all versions. `source_changed_at` is
+# the time of the last change that belongs to the version.
 # 
-# What the table holds counts as changes too, so files that were loaded may be archived. A version keeps its surrogate key when a
-# late change ends it earlier, or lets it begin earlier.
+# What the table holds counts as changes too, so files that were loaded may be archived. A version
+# keeps its surrogate key when a late change ends it earlier, or lets it begin earlier.
 
 # CELL ********************
 
 def scd2_rows(
-    changes: DataFrame, known: DataFrame | None, business_key: str, surrogate_key: str, tracked_columns: list[str]
+    changes: DataFrame,
+    known: DataFrame | None,
+    business_key: str,
+    surrogate_key: str,
+    tracked_columns: list[str],
 ) -> DataFrame:
     """All versions that the table must hold, with their surrogate keys.
 
@@ -140,8 +149,9 @@ def scd2_rows(
     else:
         rows = version_keys(versions, known, business_key, surrogate_key, tracked_columns)
         highest = max(known.agg(F.max(surrogate_key)).first()[0] or 0, 0)
-    columns = [surrogate_key, business_key, *attributes, "valid_from", "valid_to", "is_current", "source_changed_at"]
-    return surrogate_keys(rows, [business_key, "valid_from"], surrogate_key, highest).select(*columns)
+    validity = ["valid_from", "valid_to", "is_current", "source_changed_at"]
+    rows = surrogate_keys(rows, [business_key, "valid_from"], surrogate_key, highest)
+    return rows.select(surrogate_key, business_key, *attributes, *validity)
 
 
 def version_keys(
@@ -211,19 +221,21 @@ def load_dimension(
         df: the source. SCD1: one row a business key. SCD2: the changes, see above.
         destination_table: `lakehouse.table`. It is created if it is not there.
         business_key: the column that identifies a member in the source.
-        surrogate_key: the column with the table's own number, stable from load to load. None: the business key is the key.
+        surrogate_key: the column with the table's own number, stable from load to load. None: there is
+            no such column, the business key is the key.
         tracked_columns: the columns whose changes are kept as versions: SCD2. None: SCD1.
         unknown_member: values of the row for facts without a member; its key is -1.
-        recreate: replace the table by what the source gives, keys included. The table's older states stay in its Delta history.
+        recreate: replace the table by what the source gives, keys included. Its older states stay in its
+            Delta history.
 
     Returns:
-        Counts `rows_inserted`, `rows_updated`, `rows_closed` (versions that are no longer current) and `rows_deleted`
-        (versions that a correction has made void).
+        Counts `rows_inserted`, `rows_updated`, `rows_closed` (versions that are no longer current) and
+        `rows_deleted` (versions that a correction has made void).
     """
     exists = spark.catalog.tableExists(destination_table) and not recreate
     known = spark.table(destination_table) if exists else None
     if known is not None and surrogate_key is not None:
-        known = known.filter(F.col(surrogate_key) > 0)
+        known = known.filter(F.col(surrogate_key) > 0)  # not the unknown member
     history = tracked_columns is not None
     if history:
         rows = scd2_rows(df, known, business_key, surrogate_key, tracked_columns)
@@ -236,7 +248,8 @@ def load_dimension(
             values = {**unknown_member, surrogate_key: -1}
             unknown = [F.lit(values.get(f.name)).cast(f.dataType).alias(f.name) for f in rows.schema.fields]
             rows = rows.unionByName(spark.range(1).select(*unknown))
-        rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(destination_table)
+        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer.saveAsTable(destination_table)
         counts["insert"] = spark.table(destination_table).count()
     else:
         key = surrogate_key or business_key
@@ -244,14 +257,16 @@ def load_dimension(
         counts |= {row["_action"]: row["count"] for row in staged.groupBy("_action").count().collect()}
         if any(counts.values()):
             staged.createOrReplaceTempView("staged_changes")
-            columns = rows.columns
+            columns = ", ".join(rows.columns)
+            values = ", ".join(f"s.{column}" for column in rows.columns)
+            assignments = ", ".join(f"t.{column} = s.{column}" for column in rows.columns if column != key)
             spark.sql(f"""
                 MERGE INTO {destination_table} AS t
                 USING staged_changes AS s
                 ON t.{key} = s.{key}
                 WHEN MATCHED AND s._action = 'delete' THEN DELETE
-                WHEN MATCHED THEN UPDATE SET {", ".join(f"t.{c} = s.{c}" for c in columns if c != key)}
-                WHEN NOT MATCHED THEN INSERT ({", ".join(columns)}) VALUES ({", ".join(f"s.{c}" for c in columns)})
+                WHEN MATCHED THEN UPDATE SET {assignments}
+                WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})
             """)
     return {
         "rows_inserted": counts["insert"],

@@ -27,8 +27,9 @@
 
 # # Load dim_calendar
 # 
-# `Curated.dim_calendar` has one row a day, from `first_date` to 31 December of the year that lies `years_ahead` years after the
-# current one. Each new year appends its days; the days that are there stay as they are (SCD1).
+# `Curated.dim_calendar` has one row a day, from `first_date` to 31 December of the year that lies
+# `years_ahead` years after the current one. Each new year appends its days; the days that are there
+# stay as they are (SCD1).
 
 # CELL ********************
 

@@ -27,12 +27,12 @@
 
 # # Load dim_customer
 # 
-# `Curated.dim_customer` keeps the history of customers (SCD2): a new version for each change of name, segment or address. E-mail and
-# phone number are overwritten in all versions.
+# `Curated.dim_customer` keeps the history of customers (SCD2): a new version for each change of name,
+# segment or address. E-mail and phone number are overwritten in all versions.
 # 
-# The source system delivers changes as CSV files into `Files/landing/customers` of the lakehouse `Base`. A row is the customer's state from
-# `changed_at` (UTC) on. Rows come twice, late and with blanks around the values; rows without customer number or time are left out and
-# counted.
+# The source system delivers changes as CSV files into `Files/landing/customers` of the lakehouse
+# `Base`. A row is the customer's state from `changed_at` (UTC) on. Rows come twice, late and with
+# blanks around the values; rows without customer number or time are left out and counted.
 
 # CELL ********************
 
@@ -79,10 +79,8 @@ landing_files = "Files/landing/customers/*.csv"
 
 # CELL ********************
 
-columns = [
-    "customer_id", "customer_name", "segment", "street", "postal_code", "city", "country", "email", "phone",
-    "changed_at", "extract_date",
-]
+tracked_columns = ["customer_name", "segment", "street", "postal_code", "city", "country"]
+columns = ["customer_id", *tracked_columns, "email", "phone", "changed_at", "extract_date"]
 landing = (
     spark.read.option("header", True)
     .option("escape", '"')
@@ -132,7 +130,7 @@ counts = load_dimension(
     destination_table="Curated.dim_customer",
     business_key="customer_id",
     surrogate_key="customer_key",
-    tracked_columns=["customer_name", "segment", "street", "postal_code", "city", "country"],
+    tracked_columns=tracked_columns,
     unknown_member={
         "customer_id": "UNKNOWN",
         "customer_name": "Unknown",

@@ -28,15 +28,18 @@
 
 # # Load dim_employee
 # 
-# `Curated.dim_employee` has one row an employee with the newest values (SCD1), also for those who left.
+# `Curated.dim_employee` has one row an employee with the newest values (SCD1), also for those who
+# left.
 # 
-# The personnel system delivers the whole staff as one file an extract into `Files/landing/employees` of the lakehouse `Base`; the file's name
-# ends with the extract's date. Older extracts are CSV with `;` and German dates, newer ones JSON.
+# The personnel system delivers the whole staff as one file an extract into `Files/landing/employees`
+# of the lakehouse `Base`; the file's name ends with the extract's date. Older extracts are CSV with
+# `;` and German dates, newer ones JSON.
 # 
-# - Of several states of an employee the one with the newest `modified_at` counts, whatever file it came with. A row without
-#   `modified_at` counts as modified on its extract's date.
-# - An employee has left with the leaving date, if there is one and the newest extract is not older; or when the newest
-#   extract does not have the employee any more: then the first extract without them gives the leaving date.
+# - Of several states of an employee the one with the newest `modified_at` counts, whatever file it
+#   came with. A row without `modified_at` counts as modified on its extract's date.
+# - An employee has left with the leaving date, if there is one and the newest extract is not older;
+#   or when the newest extract does not have the employee any more: then the first extract without
+#   them gives the leaving date.
 # - Who returns is active again; `first_hire_date` keeps the first entry.
 
 # CELL ********************
@@ -135,7 +138,8 @@ records = (
         to_date("leaving_date"),
         pl.col("modified_at").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", strict=False),
     )
-    .with_columns(pl.coalesce("modified_at", pl.col("extract_date").cast(pl.Datetime("us"))).dt.replace_time_zone("UTC"))
+    .with_columns(pl.coalesce("modified_at", pl.col("extract_date").cast(pl.Datetime("us"))))
+    .with_columns(pl.col("modified_at").dt.replace_time_zone("UTC"))
 )
 rows_rejected = records.filter(pl.col("employee_id").is_null()).height
 records = records.filter(pl.col("employee_id").is_not_null())
@@ -238,7 +242,12 @@ counts = load_dimension(
     path=destination,
     business_key="employee_id",
     surrogate_key="employee_key",
-    unknown_member={"employee_id": "UNKNOWN", "first_name": "Unknown", "last_name": "Unknown", "is_active": False},
+    unknown_member={
+        "employee_id": "UNKNOWN",
+        "first_name": "Unknown",
+        "last_name": "Unknown",
+        "is_active": False,
+    },
     recreate=recreate,
 )
 

@@ -14,8 +14,9 @@
 
 # # AquaVilla_PythonFunctions
 # 
-# Functions for the notebooks that load dimensions in plain Python, with Polars and delta-rs: `%run AquaVilla_PythonFunctions`. A Python
-# notebook has no Spark session, so it cannot use `AquaVilla_Functions`.
+# Functions for the notebooks that load dimensions in plain Python, with Polars and delta-rs: `%run
+# AquaVilla_PythonFunctions`. A Python notebook has no Spark session, so it cannot use
+# `AquaVilla_Functions`.
 # 
 # A load that has nothing to change writes nothing.
 
@@ -63,7 +64,8 @@ def clean(column: str) -> pl.Expr:
 
 # ## SCD1
 # 
-# One row a business key. The newest values overwrite what was there; a row that the source no longer has stays.
+# One row a business key. The newest values overwrite what was there; a row that the source no longer
+# has stays.
 
 # CELL ********************
 
@@ -84,7 +86,8 @@ def load_dimension(
         business_key: the column that identifies a member in the source.
         surrogate_key: the column with the table's own number, stable from load to load.
         unknown_member: values of the row for facts without a member; its key is -1.
-        recreate: replace the table by what the source gives, keys included. The table's older states stay in its Delta history.
+        recreate: replace the table by what the source gives, keys included. Its older states stay in its
+            Delta history.
 
     Returns:
         Counts `rows_inserted` and `rows_updated`.
@@ -92,10 +95,12 @@ def load_dimension(
     options = storage_options()
     columns = [surrogate_key, *df.columns]
     df = df.sort(business_key)
+    number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(surrogate_key)
     if recreate or not DeltaTable.is_deltatable(path, options):
-        rows = df.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(surrogate_key)).select(columns)
+        rows = df.with_columns(number).select(columns)
         if unknown_member is not None:
-            rows = pl.concat([pl.DataFrame([{**unknown_member, surrogate_key: -1}], schema=rows.schema), rows])
+            unknown = pl.DataFrame([{**unknown_member, surrogate_key: -1}], schema=rows.schema)
+            rows = pl.concat([unknown, rows])
         write_deltalake(
             path, rows.to_arrow(), mode="overwrite", schema_mode="overwrite", storage_options=options
         )
@@ -105,7 +110,7 @@ def load_dimension(
     highest = max(known[surrogate_key].max() or 0, 0)
     rows = df.join(known.select(business_key, surrogate_key), on=business_key, how="left")
     new = rows.filter(pl.col(surrogate_key).is_null())
-    new = new.with_columns((pl.int_range(1, pl.len() + 1, dtype=pl.Int64) + highest).alias(surrogate_key))
+    new = new.with_columns(number + highest)
     old = rows.filter(pl.col(surrogate_key).is_not_null()).join(known, on=surrogate_key, suffix="_known")
     changed = old.filter(pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"{c}_known")) for c in df.columns))
     staged = pl.concat([new.select(columns), changed.select(columns)])
