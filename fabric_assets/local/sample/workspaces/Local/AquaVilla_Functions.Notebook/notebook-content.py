@@ -46,7 +46,8 @@ def clean(column: str) -> Column:
 
 def surrogate_keys(rows: DataFrame, order: list[str], surrogate_key: str, highest: int) -> DataFrame:
     """Give a key to the rows that have none yet: the next numbers after the highest one, in a fixed order."""
-    number = F.row_number().over(Window.orderBy(*order)) + F.lit(highest)
+    one_sequence = Window.partitionBy(F.lit(0)).orderBy(*order)
+    number = F.row_number().over(one_sequence) + F.lit(highest)
     keyed = rows.filter(F.col(surrogate_key).isNotNull())
     new = rows.filter(F.col(surrogate_key).isNull()).withColumn(surrogate_key, number.cast("bigint"))
     return keyed.unionByName(new)
