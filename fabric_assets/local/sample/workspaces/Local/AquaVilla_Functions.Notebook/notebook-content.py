@@ -72,6 +72,9 @@ def scd1_rows(
     df: DataFrame, known: DataFrame | None, business_key: str, surrogate_key: str | None
 ) -> DataFrame:
     """The rows that the table must hold for the business keys of `df`, with their surrogate keys."""
+    twice = df.groupBy(business_key).count().filter("count > 1").first()
+    if twice is not None:
+        raise ValueError(f"{business_key} {twice[business_key]} comes {twice['count']} times, once is allowed")
     if surrogate_key is None:
         return df
     if known is None:

@@ -92,6 +92,9 @@ def load_dimension(
     Returns:
         Counts `rows_inserted` and `rows_updated`.
     """
+    twice = df.filter(pl.col(business_key).is_duplicated())
+    if not twice.is_empty():
+        raise ValueError(f"{business_key} {twice[business_key][0]} comes more than once in the source")
     options = storage_options()
     columns = [surrogate_key, *df.columns]
     df = df.sort(business_key)
