@@ -1,1 +1,31 @@
 """The embedded local Fabric: the service's HTTP API on loopback, with an engine that really runs notebooks."""
+
+from typing import TYPE_CHECKING, Any
+
+from fabric_assets.local.errors import LocalFabricError, missing_extra
+
+if TYPE_CHECKING:
+    from fabric_assets.local.process import connect
+    from fabric_assets.local.server import ServedFabric, serve_in_thread
+    from fabric_assets.local.server_file import LocalFabric
+
+__all__ = ["LocalFabric", "LocalFabricError", "ServedFabric", "connect", "serve_in_thread"]
+
+_MODULES = {
+    "LocalFabric": "fabric_assets.local.server_file",
+    "ServedFabric": "fabric_assets.local.server",
+    "connect": "fabric_assets.local.process",
+    "serve_in_thread": "fabric_assets.local.server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Kernels import this package too: what they do not use is not loaded.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    try:
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        raise missing_extra(error.name) from error

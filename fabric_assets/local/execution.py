@@ -64,10 +64,17 @@ class ExecutionError:
 
 @dataclass(frozen=True)
 class ExecutionResult:
-    """How a notebook ended: ``error`` is ``None`` if it completed; ``exit_value`` is what it passed to ``exit``."""
+    """How a notebook ended.
+
+    Attributes:
+        exit_value: what it passed to ``exit``.
+        error: why it failed; ``None`` if it completed.
+        status: another end than ``Completed`` and ``Failed``; only the simulation has such.
+    """
 
     exit_value: str | None = None
     error: ExecutionError | None = None
+    status: str | None = None
 
 
 class Engine(Protocol):
