@@ -10,6 +10,7 @@ from IPython.core.magic import no_var_expand
 from fabric_assets.local.engine.kernel.display import display
 from fabric_assets.local.engine.kernel.notebooks import run_inline
 from fabric_assets.local.engine.kernel.session import current_session
+from fabric_assets.local.engine.kernel.unsupported import NotSupportedLocallyError
 
 _INSTALLS = re.compile(r"\b(?:pip\d*|conda|mamba|uv|easy_install|apt(?:-get)?)\b.*\b(?:install|add|sync)\b")
 _UNSUPPORTED = {
@@ -18,10 +19,6 @@ _UNSUPPORTED = {
     "csharp": "C# cells (%%csharp)",
     "tsql": "T-SQL cells (%%tsql)",
 }
-
-
-class NotSupportedLocallyError(Exception):
-    """Something that Fabric has and the local Fabric has not."""
 
 
 def register(shell: Any) -> None:

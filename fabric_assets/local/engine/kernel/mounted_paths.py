@@ -21,7 +21,7 @@ class MountedPaths(ast.NodeTransformer):
     def __init__(self, session: KernelSession) -> None:
         self._session = session
 
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:  # noqa: N802 - the name that ast asks for
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         """Replace it in one literal."""
         lakehouse = self._session.default_lakehouse
         if not isinstance(node.value, str) or MOUNT_POINT not in node.value or lakehouse is None:

@@ -11,7 +11,7 @@ from fabric_assets.local.engine.kernel.context import KernelContext
 from fabric_assets.local.lakehouse import Lakehouse
 
 
-class NotebookExit(BaseException):  # noqa: N818 - not an error: it ends a notebook that succeeded
+class NotebookExit(BaseException):
     """Raised by ``notebook.exit``. Not an ``Exception``, so that ``except Exception`` lets it pass."""
 
     def __init__(self, value: str) -> None:
@@ -83,7 +83,7 @@ _session: KernelSession | None = None
 
 def start_session(context: KernelContext, namespace: dict[str, Any]) -> KernelSession:
     """Make the session of this process, before the first cell."""
-    global _session  # noqa: PLW0603 - a kernel process has one session
+    global _session
     _session = KernelSession(context)
     _session._namespaces.append(namespace)  # noqa: SLF001
     return _session

@@ -8,6 +8,7 @@ from fabric_assets.local.engine.kernel.session import KernelSession
 
 _lock = threading.Lock()
 _spark: Any = None
+_server: Any = None
 
 
 class SparkNotAvailableError(Exception):
@@ -34,7 +35,7 @@ def spark_or_reason(session: KernelSession) -> Any:
 
 def spark_session(session: KernelSession) -> Any:
     """The Spark session of this kernel, started at the first call."""
-    global _spark  # noqa: PLW0603 - a kernel process has one Spark session
+    global _spark
     with _lock:
         if _spark is None:
             _spark = _start(session)
@@ -42,35 +43,24 @@ def spark_session(session: KernelSession) -> Any:
 
 
 def session_changed(session: KernelSession) -> None:
-    """Take over a changed default lakehouse and changed settings, if Spark runs already."""
+    """Take over changed settings, if Spark runs already."""
     if _spark is not None:
-        _configure(_spark, session)
+        for name, value in session.spark_conf.items():
+            _spark.conf.set(name, value)
 
 
 def _start(session: KernelSession) -> Any:
     os.environ.setdefault("RUST_LOG", "error")
     from pysail.spark import SparkConnectServer
-    from pyspark.sql import SparkSession
+    from pyspark.sql.connect.session import SparkSession
 
-    server = SparkConnectServer("127.0.0.1", 0)
-    server.start(background=True)
-    _, port = server.listening_address
-    spark = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
-    spark._fabric_server = server
-    for lakehouse in session.onelake.lakehouses:
-        spark.sql(
-            f"CREATE DATABASE IF NOT EXISTS `{lakehouse.name.lower()}` LOCATION '{lakehouse.tables_folder}'"
-        )
-        for table in lakehouse.tables():
-            if table.is_delta:
-                spark.sql(
-                    f"CREATE TABLE `{lakehouse.name.lower()}`.`{table.name.lower()}` USING delta LOCATION '{table.folder}'"
-                )
-    _configure(spark, session)
-    return spark
+    from fabric_assets.local.engine.kernel.spark_requests import LocalChannelBuilder
 
-
-def _configure(spark: Any, session: KernelSession) -> None:
-    spark.conf.set("spark.sql.sources.default", "delta")
-    if session.default_lakehouse:
-        spark.sql(f"USE DATABASE `{session.default_lakehouse.name.lower()}`")
+    global _server
+    _server = SparkConnectServer("127.0.0.1", 0)
+    _server.start(background=True)
+    _, port = _server.listening_address
+    url = f"sc://127.0.0.1:{port}"
+    # A notebook that asks for a session of its own gets this one.
+    os.environ["SPARK_REMOTE"] = url
+    return SparkSession.builder.channelBuilder(LocalChannelBuilder(url, session)).getOrCreate()

@@ -17,6 +17,11 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+RESERVED = frozenset(
+    ["ALL", "ANTI", "AS", "CROSS", "DISTINCT", "EXCEPT", "EXISTS", "EXTENDED", "FORMATTED", "FROM", "FULL", "FUNCTION", "GROUP", "HAVING", "IF", "INNER", "INTERSECT", "INTO", "IS", "JOIN", "LATERAL", "LEFT", "LIKE", "LIMIT", "NATURAL", "NOT", "NULL", "ON", "ONLY", "OR", "ORDER", "OUTER", "PARTITION", "PIVOT", "RIGHT", "SELECT", "SEMI", "SET", "TABLE", "TABLESAMPLE", "UNION", "UNPIVOT", "USING", "VALUES", "VIEW", "WHEN", "WHERE", "WINDOW", "WITH"]
+)
+"""Words that are no names where a table may be named."""
+
 
 @dataclass(frozen=True)
 class Token:
@@ -53,3 +58,20 @@ def split_statements(sql: str) -> list[str]:
     is_code = [any(token.kind not in ("space", "comment") for token in statement) for statement in statements]
     texts = ["".join(token.text for token in statement).strip() for statement in statements]
     return [text for text, kept in zip(texts, is_code, strict=True) if kept]
+
+
+def quoted(name: str) -> str:
+    """The name as SQL, in back quotes if it needs them."""
+    is_plain = name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit()
+    return name if is_plain and name.upper() not in RESERVED else "`" + name.replace("`", "``") + "`"
+
+
+def string_value(literal: str) -> str:
+    """What a string literal means."""
+    text = literal[1:].removesuffix(literal[0]) if literal[0] in "'\"" else literal
+    return text.replace("\\" + literal[0], literal[0]).replace("\\\\", "\\")
+
+
+def string_literal(value: str) -> str:
+    """A value as a string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

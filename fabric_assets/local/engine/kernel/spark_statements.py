@@ -1,0 +1,274 @@
+"""Statements that need more than right names: those about tables' folders, and those the embedded Spark lacks."""
+
+import shutil
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from fabric_assets.local.engine.kernel import spark_maintenance
+from fabric_assets.local.engine.kernel.spark_names import Namespace, TableName, TableNames
+from fabric_assets.local.engine.kernel.spark_sql import SqlStatement
+from fabric_assets.local.engine.kernel.sql_text import string_literal, string_value
+from fabric_assets.local.engine.kernel.unsupported import NotSupportedLocallyError
+from fabric_assets.local.lakehouse import nearest
+
+_NOTHING = "SELECT 'done' AS result WHERE false"
+_DATABASE_WORDS = ("DATABASE", "SCHEMA", "NAMESPACE")
+
+
+class Catalog(Protocol):
+    """What these statements need of the Spark session's catalog."""
+
+    names: TableNames
+
+    def execute(self, sql: str) -> None: ...
+    def set_conf(self, settings: dict[str, str]) -> None: ...
+    def register(self, table: TableName) -> None: ...
+    def register_namespace(self, namespace: Namespace) -> None: ...
+    def register_all(self, namespace: Namespace | None) -> None: ...
+    def overwrite(self, table: TableName, query: str, partition_columns: list[str]) -> None: ...
+
+
+def prepared(sql: str, catalog: Catalog) -> str:
+    """Do what the statement asks for beside Spark, and return the statement that Spark is to execute."""
+    statement = SqlStatement.parse(sql)
+    while len(statement) and statement.token(len(statement) - 1).text == ";":
+        statement.replace(len(statement) - 1, 1, "")
+        statement.significant.pop()
+    handler = _HANDLERS.get(statement.word(0))
+    return (handler(statement, catalog) if handler else None) or statement.text()
+
+
+def _use(statement: SqlStatement, catalog: Catalog) -> str | None:
+    if statement.word(1) == "CATALOG":
+        return None
+    place = 2 if statement.word(1) in _DATABASE_WORDS and len(statement) > 2 else 1
+    namespace = _known_namespace(statement.chain(place), catalog)
+    catalog.names.use(namespace)
+    catalog.register_namespace(namespace)
+    return f"USE DATABASE {namespace.sql}"
+
+
+def _set(statement: SqlStatement, catalog: Catalog) -> str | None:
+    if statement.words(3)[1:] == ["TIME", "ZONE"] and statement.token(3).kind == "string":
+        name, value = "spark.sql.session.timeZone", string_value(statement.token(3).text)
+    else:
+        name, is_assignment, value = statement.text().strip()[3:].partition("=")
+        name, value = name.strip(), value.strip()
+        if not is_assignment or not name.replace(".", "").replace("_", "").replace("-", "").isalnum():
+            return None
+    catalog.set_conf({name: value})
+    return f"SELECT {string_literal(name)} AS key, {string_literal(value)} AS value"
+
+
+def _drop(statement: SqlStatement, catalog: Catalog) -> str | None:
+    what = statement.word(1)
+    place = 4 if statement.words(4)[2:] == ["IF", "EXISTS"] else 2
+    chain = statement.chain(place)
+    if what in _DATABASE_WORDS:
+        namespace = _known_namespace(chain, catalog)
+        if len(namespace.parts) == 1 or namespace.folder.name == "Tables":
+            raise NotSupportedLocallyError(
+                f"lakehouse '{chain[-1]}' cannot be dropped with SQL; delete its folder instead"
+            )
+        if any(namespace.folder.iterdir()) and statement.word(len(statement) - 1) != "CASCADE":
+            raise NotSupportedLocallyError(
+                f"schema '{chain[-1]}' is not empty; add CASCADE to drop its tables too"
+            )
+        shutil.rmtree(namespace.folder)
+        return _NOTHING
+    if what == "VIEW" and chain:
+        catalog.names.views.discard(chain[-1].lower())
+    if what == "TABLE" and chain:
+        table = catalog.names.table(chain)
+        if table and table.exists:
+            catalog.register(table)
+            shutil.rmtree(table.folder)
+            catalog.execute(f"DROP TABLE IF EXISTS {table.sql}")
+            catalog.register(catalog.names.table(chain) or table)
+            return _NOTHING
+    return None
+
+
+def _create(statement: SqlStatement, catalog: Catalog) -> str | None:
+    place = 3 if statement.words(3)[1:] == ["OR", "REPLACE"] else 1
+    if statement.word(place) in _DATABASE_WORDS:
+        return _create_schema(statement, catalog, place + 1)
+    if statement.word(0) == "CREATE" and place == 3 and statement.word(3) == "TABLE":
+        return _replace_table(statement, catalog)
+    return None
+
+
+def _create_schema(statement: SqlStatement, catalog: Catalog, place: int) -> str:
+    if_not_exists = statement.word(place) == "IF"
+    chain = statement.chain(place + 3 if if_not_exists else place)
+    namespace = catalog.names.namespace(chain)
+    if namespace is None:
+        current = catalog.names.current if len(chain) == 1 else catalog.names.namespace(chain[:-1])
+        if current is None or current.folder.name == "Tables":
+            raise NotSupportedLocallyError(
+                f"'{'.'.join(chain)}' cannot be created with SQL: in Fabric a database is a lakehouse, or a schema of a "
+                "lakehouse with schemas. Create the lakehouse as an item of the workspace"
+            )
+        folder = current.folder.parent / chain[-1].lower()
+        folder.mkdir(parents=True, exist_ok=True)
+        catalog.register_namespace(Namespace((*current.parts[:-1], chain[-1].lower()), folder))
+    elif not if_not_exists:
+        raise NotSupportedLocallyError(
+            f"schema '{'.'.join(chain)}' exists already; write CREATE SCHEMA IF NOT EXISTS"
+        )
+    return _NOTHING
+
+
+def _replace_table(statement: SqlStatement, catalog: Catalog) -> str | None:
+    """``CREATE OR REPLACE TABLE ... AS``: the embedded Spark keeps the columns of a table that it replaces."""
+    chain = statement.chain(4)
+    table = catalog.names.table(chain) if chain else None
+    if table is None or not table.exists:
+        return None
+    place, depth = 4 + 2 * len(chain) - 1, 0
+    partition_columns: list[str] = []
+    while place < len(statement):
+        token = statement.token(place)
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and statement.word(place) == "AS":
+            break
+        if (
+            depth == 1
+            and token.is_name
+            and statement.words(place)[place - 3 : place - 1] == ["PARTITIONED", "BY"]
+        ):
+            partition_columns.append(token.name)
+        if statement.word(place) == "LOCATION":
+            return None
+        place += 1
+    if place == len(statement):
+        return None
+    query = "".join(token.text for token in statement.tokens[statement.significant[place] + 1 :])
+    catalog.register(table)
+    catalog.overwrite(table, query, partition_columns)
+    return _NOTHING
+
+
+def _show(statement: SqlStatement, catalog: Catalog) -> str | None:
+    if statement.word(1) in ("TABLES", "VIEWS"):
+        namespace = catalog.names.current
+        chain = statement.chain(3) if statement.word(2) in ("IN", "FROM") else ()
+        if chain:
+            namespace = _known_namespace(chain, catalog)
+            statement.replace(3, len(chain), namespace.sql)
+        catalog.register_all(namespace)
+    elif statement.word(1) in ("DATABASES", "SCHEMAS"):
+        for namespace in catalog.names.namespaces():
+            catalog.register_namespace(namespace)
+    return None
+
+
+def _describe(statement: SqlStatement, catalog: Catalog) -> str | None:
+    kind = statement.word(1)
+    if kind in ("HISTORY", "DETAIL"):
+        table = _known_table(statement, 2, catalog)
+        describe = spark_maintenance.history if kind == "HISTORY" else spark_maintenance.detail
+        return describe(table)
+    if statement.chain(1) and kind not in (
+        "FUNCTION",
+        "CATALOG",
+        "TABLE",
+        "EXTENDED",
+        "QUERY",
+        *_DATABASE_WORDS,
+    ):
+        statement.replace(0, 1, "DESCRIBE TABLE")
+    return None
+
+
+def _optimize(statement: SqlStatement, catalog: Catalog) -> str:
+    table = _known_table(statement, 1, catalog)
+    columns: list[str] = []
+    for place in range(len(statement)):
+        if statement.words(place + 1)[place - 1 : place + 1] == ["ZORDER", "BY"]:
+            columns = [
+                token.name
+                for at in range(place + 1, len(statement))
+                if (token := statement.token(at)).is_name
+            ]
+    return spark_maintenance.optimize(table, columns)
+
+
+def _vacuum(statement: SqlStatement, catalog: Catalog) -> str:
+    table = _known_table(statement, 1, catalog)
+    hours = next(
+        (
+            float(statement.token(at + 1).text)
+            for at in range(len(statement))
+            if statement.word(at) == "RETAIN"
+        ),
+        None,
+    )
+    dry_run = statement.words(len(statement))[-2:] == ["DRY", "RUN"]
+    return spark_maintenance.vacuum(table, hours, dry_run=dry_run)
+
+
+def _truncate(statement: SqlStatement, catalog: Catalog) -> str:
+    return f"DELETE FROM {_known_table(statement, 2, catalog).sql}"
+
+
+def _alter(statement: SqlStatement, catalog: Catalog) -> str | None:
+    chain = statement.chain(2)
+    place = 2 + 2 * len(chain) - 1
+    if statement.words(place + 2)[place:] != ["RENAME", "TO"]:
+        return None
+    table = _known_table(statement, 2, catalog)
+    target = catalog.names.table((*chain[:-1], statement.chain(place + 2)[-1]))
+    if target is None or target.exists:
+        raise NotSupportedLocallyError(
+            f"'{statement.chain(place + 2)[-1]}' is no new name in the same lakehouse"
+        )
+    table.folder.rename(target.folder)
+    catalog.register(catalog.names.table(chain) or table)
+    return _NOTHING
+
+
+def _nothing(statement: SqlStatement, catalog: Catalog) -> str:
+    """Hints to a cluster's caches and statistics: the embedded Spark has none to keep."""
+    del statement, catalog
+    return _NOTHING
+
+
+def _known_namespace(chain: tuple[str, ...], catalog: Catalog) -> Namespace:
+    namespace = catalog.names.namespace(chain)
+    if namespace is None:
+        names = [".".join(known.parts) for known in catalog.names.namespaces()]
+        raise NotSupportedLocallyError(
+            f"lakehouse '{'.'.join(chain)}' was not found; {nearest('.'.join(chain), names)}"
+        )
+    return namespace
+
+
+def _known_table(statement: SqlStatement, place: int, catalog: Catalog) -> TableName:
+    chain = statement.chain(place)
+    table = catalog.names.table(chain) if chain else None
+    if table is None or not table.exists:
+        known = [each.name for each in catalog.names.tables(table.namespace)] if table else []
+        raise NotSupportedLocallyError(
+            f"table '{'.'.join(chain)}' was not found; {nearest(chain[-1] if chain else '', known)}"
+        )
+    return table
+
+
+_HANDLERS: dict[str, Callable[[SqlStatement, Any], str | None]] = {
+    "USE": _use,
+    "SET": _set,
+    "DROP": _drop,
+    "CREATE": _create,
+    "SHOW": _show,
+    "DESCRIBE": _describe,
+    "DESC": _describe,
+    "OPTIMIZE": _optimize,
+    "VACUUM": _vacuum,
+    "TRUNCATE": _truncate,
+    "ALTER": _alter,
+    "REFRESH": _nothing,
+    "CACHE": _nothing,
+    "UNCACHE": _nothing,
+    "ANALYZE": _nothing,
+}
