@@ -23,9 +23,10 @@ NO_LOGICAL_ID = "00000000-0000-0000-0000-000000000000"
 ITEM_TYPES = (
     "ApacheAirflowJob", "CopyJob", "Dashboard", "DataBuildToolJob", "DataPipeline", "Dataflow",
     "Datamart", "Environment", "Eventhouse", "Eventstream", "GraphQLApi", "KQLDashboard", "KQLDatabase",
-    "KQLQueryset", "Lakehouse", "MLExperiment", "MLModel", "MirroredDatabase", "MirroredWarehouse", "MountedDataFactory", "Notebook",
-    "PaginatedReport", "Reflex", "Report", "SQLDatabase", "SQLEndpoint", "SemanticModel", "SparkJobDefinition",
-    "UserDataFunction", "VariableLibrary", "Warehouse", "WarehouseSnapshot",
+    "KQLQueryset", "Lakehouse", "MLExperiment", "MLModel", "MirroredDatabase", "MirroredWarehouse",
+    "MountedDataFactory", "Notebook", "PaginatedReport", "Reflex", "Report", "SQLDatabase",
+    "SQLEndpoint", "SemanticModel", "SparkJobDefinition", "UserDataFunction", "VariableLibrary",
+    "Warehouse", "WarehouseSnapshot",
 )  # fmt: skip
 _TYPE_BY_CASE = {name.casefold(): name for name in ITEM_TYPES}
 

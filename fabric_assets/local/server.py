@@ -27,7 +27,7 @@ from fabric_assets.local.gate import Gate, Tokens
 from fabric_assets.local.home import LocalHome
 from fabric_assets.local.items import Workspace, Workspaces
 from fabric_assets.local.job_instances import JobInstances, StartedJobInstance
-from fabric_assets.local.prepare import only_server, open_state, prepare_home
+from fabric_assets.local.prepare import create_home, fill_home, only_server, open_state
 from fabric_assets.local.protocol import abortable_protocol
 from fabric_assets.local.script import Fault, Script, Service, load_script
 from fabric_assets.local.server_file import LocalFabric, remove_server_file, write_server_file
@@ -228,10 +228,10 @@ def serve_in_thread(
 
 async def _serve(settings: ServerSettings, on_ready: Callable[[_Running], None]) -> None:
     home = settings.home
-    prepare_home(home, with_sample=settings.with_sample)
+    create_home(home)
     with (
         only_server(home),
-        contextlib.closing(open_state(home)) as state,
+        contextlib.closing(_opened(settings)) as state,
         _bound_socket(settings, state) as bound,
     ):
         idle = _IdleWatch(settings.idle_seconds)
@@ -268,6 +268,12 @@ async def _serve(settings: ServerSettings, on_ready: Callable[[_Running], None])
             finally:
                 watch.cancel()
                 remove_server_file(home, os.getpid())
+
+
+def _opened(settings: ServerSettings) -> State:
+    """The state of a filled home; the caller is the home's only server."""
+    fill_home(settings.home, with_sample=settings.with_sample)
+    return open_state(settings.home)
 
 
 @asynccontextmanager
