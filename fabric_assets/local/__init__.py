@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fabric_assets.local.errors import LocalFabricError, missing_extra
+from fabric_assets.local.errors import LocalFabricError, explain_import
 
 if TYPE_CHECKING:
     from fabric_assets.local.process import connect
@@ -27,5 +27,5 @@ def __getattr__(name: str) -> Any:
 
     try:
         return getattr(importlib.import_module(_MODULES[name]), name)
-    except ModuleNotFoundError as error:
-        raise missing_extra(error.name) from error
+    except ImportError as error:
+        raise explain_import(error) from error

@@ -8,4 +8,4 @@ from fabric_assets.local.command import add_arguments, run
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m fabric_assets.local")
     add_arguments(parser)
-    sys.exit(run(parser.parse_args()))
+    sys.exit(run(parser.parse_args(), with_token=False))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fabric_assets.local.errors import LocalFabricError, missing_extra
+from fabric_assets.local.errors import LocalFabricError, explain_import
 from fabric_assets.local.home import LocalHome
 
 if TYPE_CHECKING:
@@ -42,34 +42,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--status", action="store_true", help="tell whether one is running, and where")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Do what the options say; returns the exit code."""
+def run(args: argparse.Namespace, *, with_token: bool = True) -> int:
+    """Do what the options say.
+
+    Args:
+        args: the parsed options.
+        with_token: print the token; a log file should not have it.
+
+    Returns:
+        The exit code.
+    """
     home = LocalHome(args.home.expanduser().absolute())
     try:
         if args.stop:
             return _stop(home)
         if args.status:
             return _status(home)
-        return _serve(home, args)
+        return _serve(home, args, with_token=with_token)
     except LocalFabricError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
 
 
-def _serve(home: LocalHome, args: argparse.Namespace) -> int:
+def _serve(home: LocalHome, args: argparse.Namespace, *, with_token: bool) -> int:
     try:
         from fabric_assets.local.script import load_script
         from fabric_assets.local.server import ServerSettings, serve
     except ImportError as error:
-        raise missing_extra(error.name) from error
+        raise explain_import(error) from error
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("fabric_assets.local").setLevel(logging.INFO)
     script = load_script(args.simulate) if args.simulate else None
     settings = ServerSettings(home, script=script, port=args.port, idle_seconds=args.idle_seconds)
-    # A log file keeps what is shown here, and a token does not belong into it.
-    serve(
-        settings, lambda fabric, workspaces: _show(home, fabric, workspaces, with_token=sys.stdout.isatty())
-    )
+    serve(settings, lambda fabric, workspaces: _show(home, fabric, workspaces, with_token=with_token))
     return 0
 
 

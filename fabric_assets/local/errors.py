@@ -10,12 +10,18 @@ class LocalFabricError(Exception):
     """The local Fabric cannot be started, reached or used; the message says what to do."""
 
 
-def missing_extra(package: str | None) -> LocalFabricError:
+def missing_extra(package: str) -> LocalFabricError:
     """A package of the ``local`` extra is not installed."""
     install = "pip install 'fabric_assets[local]'"
     return LocalFabricError(
         f"The embedded local Fabric needs the package {package}. Install it with: {install}"
     )
+
+
+def explain_import(error: ImportError) -> Exception:
+    """What to raise for a failed import: that the extra is missing, or the error itself."""
+    missing = isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("fabric_assets")
+    return missing_extra(error.name or "") if missing else error
 
 
 @dataclass
@@ -115,6 +121,11 @@ def workspace_not_found(workspace_id: str, known: Iterable[str]) -> ApiError:
 def item_not_found(item_id: str, workspace: str) -> ApiError:
     """No such item in the workspace."""
     return ApiError(404, "ItemNotFound", f"Item {item_id} was not found in workspace '{workspace}'.")
+
+
+def folder_not_found(folder_id: str) -> ApiError:
+    """No such folder; the local Fabric gives folders no ids."""
+    return ApiError(404, "FolderNotFound", f"Folder {folder_id} was not found.")
 
 
 def entity_not_found(what: str) -> ApiError:

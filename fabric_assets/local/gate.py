@@ -131,7 +131,9 @@ class Gate:
             await send(message)
 
         query = scope["query_string"].decode("latin-1")
-        shown_path = scope["path"] + (f"?{query}" if query and "/job-instances/" not in scope["path"] else "")
+        shown_path = scope["raw_path"].decode("latin-1") + (
+            f"?{query}" if query and "/job-instances/" not in scope["path"] else ""
+        )
         began_ns = self._clock.time_ns()
         broken = False
         try:

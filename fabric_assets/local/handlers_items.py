@@ -51,6 +51,8 @@ def list_items(item_type: str | None) -> Handler:
             if wanted is None:
                 raise errors.invalid_item_type(query["type"])
         flag(query, "recursive", True)
+        if "rootFolderId" in query:
+            raise errors.folder_not_found(query["rootFolderId"])
         workspace = workspace_of(request)
         items = [item for item in workspace.items.values() if wanted in (None, item.type)]
         items.sort(key=lambda item: (item.type, item.display_name.casefold(), item.id))

@@ -33,6 +33,7 @@ from fabric_assets.local.job_instance_view import (
     notebook_body,
     show,
 )
+from fabric_assets.local.job_instances import check_job_type
 from fabric_assets.local.start_request import parse_generic, parse_notebook_route
 from fabric_assets.local.state import JobInstance
 
@@ -172,6 +173,7 @@ def page_url(request: Request, job_instance_id: str) -> str:
 
 async def _start_generic(request: Request, job_type: str) -> Response:
     workspace, item = item_of(request)
+    job_type = check_job_type(item, job_type)
     start = parse_generic(await json_body(request), item.type)
     return _started(request, context_of(request).job_instances.start(workspace, item, job_type, start))
 

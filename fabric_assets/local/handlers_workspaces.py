@@ -21,15 +21,20 @@ from fabric_assets.local.items import Workspace
 
 REGION = "West Europe"
 _RETRY_AFTER_OPERATION = 20
+_ROLES = ("Admin", "Member", "Contributor", "Viewer")
+_OWN_ROLE = "Admin"
 
 
 async def list_workspaces(request: Request) -> Response:
     """``GET /v1/workspaces``."""
-    query_of(request, "continuationToken", "roles", "preferWorkspaceSpecificEndpoints")
+    query = query_of(request, "continuationToken", "roles", "preferWorkspaceSpecificEndpoints")
+    roles = {role.strip() for role in query.get("roles", _OWN_ROLE).split(",")}
+    if unknown := sorted(roles - set(_ROLES)):
+        raise errors.invalid_parameter(f"'{unknown[0]}' is no workspace role: {', '.join(_ROLES)}.")
     context = context_of(request)
     return page_of(
         request,
-        context.workspaces.all(),
+        context.workspaces.all() if _OWN_ROLE in roles else [],
         lambda workspace: workspace.id,
         lambda workspace: _workspace_body(context, workspace),
     )

@@ -13,7 +13,17 @@ from typing import Any
 
 from fabric_assets.local import errors
 from fabric_assets.local.home import LocalHome
-from fabric_assets.local.items import NO_LOGICAL_ID, NOTEBOOK_CONTENT, PLATFORM_FILE, Item, Workspace, item_id
+from fabric_assets.local.items import (
+    FORBIDDEN_IN_NAMES,
+    MAX_NAME_BYTES,
+    NO_LOGICAL_ID,
+    NOTEBOOK_CONTENT,
+    PLATFORM_FILE,
+    Item,
+    Workspace,
+    is_folder_name,
+    item_id,
+)
 from fabric_assets.local.notebook_source import NotebookSourceError, parse_notebook, to_git_text, to_ipynb
 
 _PLATFORM_SCHEMA = (
@@ -44,7 +54,6 @@ _EMPTY_NOTEBOOK = """\
 # META }
 """
 _FORMATS = {"fabricgitsource": "FabricGitSource", "ipynb": "ipynb"}
-_FORBIDDEN_IN_NAMES = '"/:<>\\*?|'
 
 
 @dataclass(frozen=True)
@@ -272,17 +281,10 @@ def check_display_name(name: Any) -> None:
     Raises:
         ApiError: with the reason.
     """
-    if not isinstance(name, str) or not name or name != name.strip() or name.startswith("."):
+    if not isinstance(name, str) or not is_folder_name(name):
         raise errors.invalid_input(
-            f"the displayName {name!r} must be a text without blanks around it or a leading dot."
-        )
-    if len(name.encode()) > 200:
-        raise errors.invalid_input("the displayName is too long: at most 200 bytes.")
-    if bad := [
-        character for character in name if character in _FORBIDDEN_IN_NAMES or not character.isprintable()
-    ]:
-        raise errors.invalid_input(
-            f"the displayName {name!r} has the character {bad[0]!r}, which names cannot have."
+            f"the displayName {name!r} must be a text of 1 to {MAX_NAME_BYTES} bytes without blanks around it, "
+            f"without a leading dot, and without {' '.join(FORBIDDEN_IN_NAMES)}"
         )
 
 

@@ -17,6 +17,8 @@ from fabric_assets.local.state import State
 
 PLATFORM_FILE = ".platform"
 NOTEBOOK_CONTENT = tuple(f"notebook-content.{suffix}" for suffix in ("py", "ipynb", "sql", "scala", "r"))
+FORBIDDEN_IN_NAMES = '"/:<>\\*?|'
+MAX_NAME_BYTES = 200
 NO_LOGICAL_ID = "00000000-0000-0000-0000-000000000000"
 """What Fabric writes into ``.platform`` where an item has no logical id."""
 
@@ -28,6 +30,7 @@ ITEM_TYPES = (
     "SQLEndpoint", "SemanticModel", "SparkJobDefinition", "UserDataFunction", "VariableLibrary",
     "Warehouse", "WarehouseSnapshot",
 )  # fmt: skip
+_LINK = "is a link to a place outside of the local Fabric's folder"
 _TYPE_BY_CASE = {name.casefold(): name for name in ITEM_TYPES}
 
 
@@ -164,9 +167,7 @@ class Workspaces:
         items: list[Item] = []
         broken: list[BrokenItem] = []
         if self._leaves_home(path):
-            broken.append(
-                self._broken(workspace, path, "it is a link to a place outside of the local Fabric's folder")
-            )
+            broken.append(self._broken(workspace, path, f"it {_LINK}"))
         else:
             self._read_folder(workspace, path, items, broken)
         if path.name == DEFAULT_WORKSPACE:
@@ -182,12 +183,17 @@ class Workspaces:
     def _read_folder(
         self, workspace: Workspace, folder: Path, items: list[Item], broken: list[BrokenItem]
     ) -> None:
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            broken.append(self._broken(workspace, folder, f"the folder cannot be read: {error.strerror}"))
+            return
+        for entry in entries:
             path = Path(entry.path)
             if entry.name.startswith(".") or entry.name == "__pycache__":
                 continue
-            if entry.is_symlink() and self._leaves_home(path):
-                reason = "it is a link to a place outside of the local Fabric's folder"
+            if self._leaves_home(path):
+                reason = f"it {_LINK}"
                 broken.append(self._broken(workspace, path, reason))
             elif entry.is_dir():
                 stem, _, suffix = entry.name.rpartition(".")
@@ -205,6 +211,8 @@ class Workspaces:
         stem, _, suffix = path.name.rpartition(".")
         item_type = _TYPE_BY_CASE.get(suffix.casefold())
         platform = self._cached(path / PLATFORM_FILE, _read_platform)
+        if self._leaves_home(path / PLATFORM_FILE):
+            platform = f".platform {_LINK}"
         if isinstance(platform, str):
             if item_type is None:
                 broken.append(self._broken(workspace, path, platform))
@@ -222,7 +230,7 @@ class Workspaces:
             elif self._leaves_home(sources[0]):
                 item = replace(
                     item,
-                    problem=f"{sources[0].name} is a link to a place outside of the local Fabric's folder",
+                    problem=f"{sources[0].name} {_LINK}",
                 )
             else:
                 item = self._with_notebook(item, sources[0])
@@ -261,7 +269,7 @@ class Workspaces:
         )
 
     def _leaves_home(self, path: Path) -> bool:
-        return not path.resolve().is_relative_to(self._home.root.resolve())
+        return path.is_symlink() and not path.resolve().is_relative_to(self._home.root.resolve())
 
     def _cached(self, path: Path, read: Any) -> Any:
         """What ``read`` makes of a file, read again only when the file changed."""
@@ -275,6 +283,13 @@ class Workspaces:
             known = (signature, read(path))
             self._read[path] = known
         return known[1]
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a display name can be the name of a folder, on every system."""
+    if not name or name != name.strip() or name.startswith(".") or len(name.encode()) > MAX_NAME_BYTES:
+        return False
+    return name.isprintable() and not set(name) & set(FORBIDDEN_IN_NAMES)
 
 
 def item_id(workspace_id: str, logical_id: str) -> str:
@@ -307,6 +322,10 @@ def _read_platform(path: Path) -> dict[str, Any] | str:
             logical_id = str(uuid.UUID(logical_id))
         except (ValueError, AttributeError, TypeError):
             return f".platform has config.logicalId {logical_id!r}, which is no GUID"
+    if metadata["type"] == "Lakehouse" and not is_folder_name(metadata["displayName"]):
+        return (
+            f".platform has metadata.displayName {metadata['displayName']!r}, which cannot be a folder's name"
+        )
     return {
         "type": _TYPE_BY_CASE.get(metadata["type"].casefold(), metadata["type"]),
         "name": metadata["displayName"],

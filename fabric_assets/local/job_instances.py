@@ -108,10 +108,15 @@ class JobInstances:
     def start(self, workspace: Workspace, item: Item, job_type: str, request: StartRequest) -> JobInstance:
         """Accept a job instance and begin to execute it.
 
+        Args:
+            workspace: the item's workspace.
+            item: what to run.
+            job_type: one of the item's job types, see ``check_job_type``.
+            request: parameters and configuration.
+
         Raises:
             ApiError: the item cannot be run that way.
         """
-        job_type = _check_job_type(item, job_type)
         item.usable()
         if item.type != "Notebook" and not isinstance(self._engine, SimulatedEngine):
             raise errors.feature_not_available(
@@ -350,7 +355,12 @@ class JobInstances:
         )
 
 
-def _check_job_type(item: Item, job_type: str) -> str:
+def check_job_type(item: Item, job_type: str) -> str:
+    """A job type as Fabric writes it.
+
+    Raises:
+        ApiError: the item's type has no such job type.
+    """
     known = JOB_TYPES.get(item.type, ())
     for name in known:
         if name.casefold() == job_type.casefold():

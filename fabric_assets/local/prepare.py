@@ -87,7 +87,8 @@ def only_server(home: LocalHome) -> Iterator[None]:
     lock = server_lock(home)
     try:
         with explained(home):
-            lock.acquire(blocking=False)
+            # Whoever asks whether a server is running holds the lock for a moment.
+            lock.acquire(timeout=1)
     except Timeout as error:
         running = read_server_file(home)
         where = f"process {running.pid} at {running.url}" if running else "it is just starting"

@@ -134,8 +134,9 @@ def _usable(home: LocalHome, deadline: float) -> LocalFabric | None:
 def _replace_or_start(home: LocalHome, deadline: float) -> LocalFabric:
     """Called with the start lock held, so that nobody else starts or replaces a server."""
     running = read_server_file(home)
-    if running is not None and sign_of_life(running) is not None:
-        stop(home.root)  # it runs another version, and nothing else
+    alive = sign_of_life(running) if running is not None else None
+    if alive is not None and alive.version != code_version() and not alive.active_job_instances:
+        stop(home.root)
     while is_running(home):
         # Somebody runs it in the foreground and it is still starting, or it hangs.
         found = _usable(home, deadline)

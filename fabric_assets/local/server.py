@@ -272,6 +272,7 @@ async def _serve(settings: ServerSettings, on_ready: Callable[[_Running], None])
 
 def _opened(settings: ServerSettings) -> State:
     """The state of a filled home; the caller is the home's only server."""
+    settings.home.server_file.unlink(missing_ok=True)  # of one that was killed
     fill_home(settings.home, with_sample=settings.with_sample)
     return open_state(settings.home)
 

@@ -1,5 +1,6 @@
 """The body of a job start: parameters and configuration, on the generic and on the notebook route."""
 
+import keyword
 import math
 import re
 import uuid
@@ -17,7 +18,7 @@ JOB_TYPES: Mapping[str, tuple[str, ...]] = {
     "DataPipeline": ("Pipeline", "Execute"),
     "Dataflow": ("Refresh", "Execute", "ApplyChanges"),
     "Lakehouse": ("TableMaintenance", "RefreshMaterializedLakeViews"),
-    "Notebook": ("RunNotebook", "Execute"),
+    "Notebook": ("RunNotebook",),
     "SparkJobDefinition": ("sparkjob",),
 }
 COMPUTE_TYPES = ("Spark", "Jupyter", "DataWarehouse")
@@ -158,6 +159,8 @@ class _Parameters:
             raise errors.invalid_input(
                 f"{where}: the name must be a text of 1 to {_MAX_NAME_LENGTH} characters."
             )
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise errors.invalid_input(f"{where}: '{name}' cannot be the name of a notebook's variable.")
         if name.casefold() in self._seen:
             raise errors.invalid_input(
                 f"{where}: the parameter '{name}' is there twice (names match without case)."
@@ -221,7 +224,7 @@ def _guid(value: Any) -> str:
 def _automatic(value: Any) -> ParameterValue:
     if not isinstance(value, str | int | float | bool):
         raise TypeError
-    return value
+    return _float(value) if isinstance(value, float) else value
 
 
 _GENERIC_TYPES: Mapping[str, Callable[[Any], ParameterValue]] = {
