@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -240,7 +241,7 @@ def _keep(record: _Record, folder: Path) -> None:
     from fabric_assets.local.engine.page import PageHeader, render_page
 
     execution = record.execution
-    nbformat.write(record.document, folder / "notebook.ipynb")
+    nbformat.write(record.document, folder / "notebook.ipynb")  # type: ignore[no-untyped-call]
     header = PageHeader(
         notebook=execution.notebook,
         workspace=execution.workspace,
@@ -255,9 +256,9 @@ def _keep(record: _Record, folder: Path) -> None:
     (folder / "notebook.html").write_text(render_page(header, record.document), encoding="utf-8")
 
 
-async def _finish(work: "asyncio.Future[None] | object") -> None:
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
     """Await work to its end, even if the awaiting task is cancelled meanwhile."""
-    task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():
         try:

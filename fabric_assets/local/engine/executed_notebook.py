@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import nbformat
+from nbformat.v4 import nbbase
 
 from fabric_assets.local.engine.kernel.cells import code_of, injection_index, parameters_code
 from fabric_assets.local.notebook_source import NotebookSource
+
+# Its functions are not annotated.
+_v4: Any = nbbase
 
 
 def build_notebook(source: NotebookSource, parameters: Mapping[str, Any]) -> nbformat.NotebookNode:
@@ -17,15 +21,16 @@ def build_notebook(source: NotebookSource, parameters: Mapping[str, Any]) -> nbf
         if cell.index == place and parameters:
             cells.append(_parameters_cell(source, parameters))
         if cell.kind == "markdown":
-            cells.append(nbformat.v4.new_markdown_cell(cell.source))
+            cells.append(_v4.new_markdown_cell(cell.source))
             continue
         tags = {"tags": ["parameters"]} if cell.kind == "parameters" else {}
         metadata = {"cell_number": cell.index + 1, **tags}
-        cells.append(nbformat.v4.new_code_cell(code_of(cell), metadata=metadata))
+        cells.append(_v4.new_code_cell(code_of(cell), metadata=metadata))
     if parameters and place >= len(source.cells):
         cells.append(_parameters_cell(source, parameters))
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    notebook: nbformat.NotebookNode = _v4.new_notebook(cells=cells, metadata=metadata)
+    return notebook
 
 
 def cell_label(cell: nbformat.NotebookNode) -> str:
@@ -36,4 +41,5 @@ def cell_label(cell: nbformat.NotebookNode) -> str:
 
 def _parameters_cell(source: NotebookSource, parameters: Mapping[str, Any]) -> nbformat.NotebookNode:
     code = parameters_code(source, parameters)
-    return nbformat.v4.new_code_cell(code, metadata={"tags": ["injected-parameters"]})
+    cell: nbformat.NotebookNode = _v4.new_code_cell(code, metadata={"tags": ["injected-parameters"]})
+    return cell

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -40,7 +39,7 @@ def kernel_environment(environment: Mapping[str, str], job_instance_id: str) -> 
     return kept | {_MARK: job_instance_id, "PYTHONUNBUFFERED": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
-class _KernelManager(AsyncKernelManager):  # type: ignore[misc]
+class _KernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         return KernelSpec(
@@ -105,8 +104,3 @@ def _kill_marked(job_instance_id: str) -> None:
         with contextlib.suppress(OSError):
             if mark in entry.read_bytes().split(b"\0"):
                 os.kill(int(entry.parent.name), signal.SIGKILL)
-
-
-def has_ended(manager: Any) -> bool:
-    """Whether the manager's process is gone."""
-    return not manager.has_kernel

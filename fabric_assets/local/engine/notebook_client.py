@@ -15,7 +15,7 @@ _LAST_LINES = 12
 _MAX_MESSAGE = 4000
 
 
-class LimitedNotebookClient(NotebookClient):  # type: ignore[misc]
+class LimitedNotebookClient(NotebookClient):
     """A client that keeps no more output of a cell than a limit, whatever the kernel sends.
 
     The kernel cuts what a cell prints; this also holds for what it displays.
@@ -37,7 +37,7 @@ class LimitedNotebookClient(NotebookClient):  # type: ignore[misc]
         self._sizes[cell_index] = size + _size_of(msg["content"])
         if self._sizes[cell_index] > self.output_limit:
             note = f"... the output was cut: more than {self.output_limit:,} characters of one cell are not kept\n"
-            outs.append(new_output("stream", name="stderr", text=note))
+            outs.append(new_output("stream", name="stderr", text=note))  # type: ignore[no-untyped-call]
             return None
         return super().output(outs, msg, display_id, cell_index)
 

@@ -51,7 +51,7 @@ class PageHeader:
 
 def render_page(header: PageHeader, notebook: NotebookNode) -> str:
     """The whole page as one HTML document without scripts and without references to anything outside it."""
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True, embed_images=False)
+    exporter = HTMLExporter(template_name="basic", sanitize_html=True)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook)
     title = html.escape(header.notebook)
     return (

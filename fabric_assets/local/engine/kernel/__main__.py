@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 
 def _die_with_the_engine() -> None:
@@ -34,7 +35,7 @@ def main() -> None:
 
     from fabric_assets.local.engine.kernel.startup import start
 
-    app = IPKernelApp.instance()
+    app: Any = IPKernelApp.instance()
     app.initialize(sys.argv[1:])
     start(app.shell, context_file)
     app.start()

@@ -23,16 +23,17 @@ def display(value: Any = None, *more: Any, summary: bool = False, **options: Any
     for each in (value, *more):
         table = _table(each)
         if table is None:
-            IPython.display.display(each, **options)
+            IPython.display.display(each, **options)  # type: ignore[no-untyped-call]
         else:
-            IPython.display.publish_display_data(table)
+            IPython.display.publish_display_data(table)  # type: ignore[no-untyped-call]
 
 
 def display_html(value: str) -> None:
     """Show HTML. Its scripts do not run on the page of the job instance."""
     import IPython.display
 
-    IPython.display.publish_display_data({"text/html": value, "text/plain": "<HTML>"})
+    data = {"text/html": value, "text/plain": "<HTML>"}
+    IPython.display.publish_display_data(data)  # type: ignore[no-untyped-call]
 
 
 def _table(value: Any) -> dict[str, str] | None:

@@ -67,6 +67,15 @@ class KernelSession:
         """Where a path of Fabric lies on this machine."""
         return self.onelake.local_path(path, self.default_lakehouse)
 
+    def onelake_address(self, path: Path) -> str:
+        """The OneLake address of a file or folder; outside of the lakehouses its local one."""
+        for lakehouse in self.onelake.lakehouses:
+            if path.is_relative_to(lakehouse.folder):
+                inside = path.relative_to(lakehouse.folder).as_posix()
+                root = f"abfss://{lakehouse.workspace}@onelake.dfs.fabric.microsoft.com/{lakehouse.name}.Lakehouse"
+                return root if inside == "." else f"{root}/{inside}"
+        return f"file:{path}"
+
     def exit(self, value: str) -> None:
         """End the running notebook.
 

@@ -35,7 +35,7 @@ def detail(table: TableName) -> str:
         "name": table.sql,
         "location": str(table.folder),
         "createdAt": _time(metadata.created_time),
-        "partitionColumns": ",".join(metadata.partition_columns),
+        "partitionColumns": list(metadata.partition_columns),
         "numFiles": len(files),
         "sizeInBytes": sum(path.stat().st_size for path in files if path.exists()),
         "properties": _texts(metadata.configuration),
@@ -96,10 +96,12 @@ def _literal(value: Any) -> str:
     if value is None:
         return "CAST(NULL AS TIMESTAMP)"
     if isinstance(value, datetime):
-        return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}'"
+        return f"timestamp_millis({round(value.timestamp() * 1000)})"
     if isinstance(value, int):
         return f"CAST({value} AS BIGINT)"
     if isinstance(value, dict):
         entries = ", ".join(f"{string_literal(key)}, {string_literal(text)}" for key, text in value.items())
         return f"map({entries})" if entries else "CAST(NULL AS MAP<STRING, STRING>)"
+    if isinstance(value, list):
+        return f"CAST(array({', '.join(map(string_literal, value))}) AS ARRAY<STRING>)"
     return string_literal(str(value))

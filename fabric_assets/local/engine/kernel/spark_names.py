@@ -62,7 +62,7 @@ class TableNames:
 
     def namespace_of(self, lakehouse: Lakehouse, schema: str = "") -> Namespace:
         """The namespace of a lakehouse; in one with schemas, of the schema (``dbo`` if none is named)."""
-        parts = (lakehouse.name.lower(),)
+        parts: tuple[str, ...] = (lakehouse.name.lower(),)
         if lakehouse.workspace.lower() != self._session.context.workspace.lower():
             parts = (lakehouse.workspace.lower(), *parts)
         if not lakehouse.has_schemas:

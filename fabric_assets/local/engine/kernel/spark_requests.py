@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pyspark.sql.connect.proto as pb2
 from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.proto.base_pb2_grpc import SparkConnectServiceStub
@@ -19,7 +19,7 @@ _SETTINGS = {"spark.sql.sources.default": "delta"}
 _PATHS_OPTION = "path"
 
 
-class LocalChannelBuilder(DefaultChannelBuilder):  # type: ignore[misc]
+class LocalChannelBuilder(DefaultChannelBuilder):
     """Opens channels whose requests go through `SparkRequests`."""
 
     def __init__(self, url: str, session: KernelSession) -> None:
@@ -29,7 +29,11 @@ class LocalChannelBuilder(DefaultChannelBuilder):  # type: ignore[misc]
     def toChannel(self) -> grpc.Channel:  # noqa: N802 - PySpark's name
         """The channel for a Spark session."""
         channel = super().toChannel()
-        return grpc.intercept_channel(channel, SparkRequests(self._session, SparkConnectServiceStub(channel)))
+        return grpc.intercept_channel(channel, SparkRequests(self._session, _stub_of(channel)))
+
+
+def _stub_of(channel: grpc.Channel) -> Any:
+    return SparkConnectServiceStub(channel)  # type: ignore[no-untyped-call]
 
 
 class SparkRequests(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]

@@ -11,16 +11,18 @@ from fabric_assets.local.engine.kernel.sql_text import (
     string_literal,
     string_value,
     tokens_of,
+    word_set,
 )
 
-_BEFORE_A_TABLE = frozenset(
-    ["FROM", "JOIN", "INTO", "UPDATE", "TABLE", "EXISTS", "OVERWRITE", "USING", "EXTENDED", "FORMATTED", "LIKE", "VIEW", "TO"]
+_BEFORE_A_TABLE = word_set(
+    "FROM JOIN INTO UPDATE TABLE EXISTS OVERWRITE USING EXTENDED FORMATTED LIKE VIEW TO"
 )
-_STARTS_BEFORE_A_TABLE = frozenset(["DESCRIBE", "DESC"])
-_CLAUSES = frozenset(
-    ["SELECT", "FROM", "WHERE", "GROUP", "ORDER", "HAVING", "ON", "SET", "VALUES", "LIMIT", "WINDOW", "UNION", "EXCEPT", "INTERSECT", "USING", "WHEN", "LATERAL", "SORT", "CLUSTER", "DISTRIBUTE", "QUALIFY"]
+_STARTS_BEFORE_A_TABLE = word_set("DESCRIBE DESC")
+_CLAUSES = word_set(
+    "SELECT FROM WHERE GROUP ORDER HAVING ON SET VALUES LIMIT WINDOW UNION EXCEPT INTERSECT USING WHEN LATERAL "
+    "SORT CLUSTER DISTRIBUTE QUALIFY"
 )
-_FILE_FORMATS = frozenset(["delta", "parquet", "csv", "json", "text", "orc", "avro", "binaryfile"])
+_FILE_FORMATS = word_set("delta parquet csv json text orc avro binaryfile")
 
 
 @dataclass
@@ -187,14 +189,13 @@ def _ctes(statement: SqlStatement) -> dict[str, str]:
     found: dict[str, str] = {}
     for place in range(len(statement)):
         token = statement.token(place)
-        if (
-            not token.is_name
-            or (statement.token(place - 1).text not in (",",)
+        if not token.is_name or (
+            statement.token(place - 1).text not in (",",)
             and statement.word(place - 1)
             not in (
                 "WITH",
                 "RECURSIVE",
-            ))
+            )
         ):
             continue
         after = place + 1

@@ -20,12 +20,23 @@ class Catalog(Protocol):
 
     names: TableNames
 
-    def execute(self, sql: str) -> None: ...
-    def set_conf(self, settings: dict[str, str]) -> None: ...
-    def register(self, table: TableName) -> None: ...
-    def register_namespace(self, namespace: Namespace) -> None: ...
-    def register_all(self, namespace: Namespace | None) -> None: ...
-    def overwrite(self, table: TableName, query: str, partition_columns: list[str]) -> None: ...
+    def execute(self, sql: str) -> None:
+        """Execute a statement."""
+
+    def set_conf(self, settings: dict[str, str]) -> None:
+        """Set Spark settings."""
+
+    def register(self, table: TableName) -> None:
+        """Make a table known to Spark, or let Spark forget it if it is gone."""
+
+    def register_namespace(self, namespace: Namespace) -> None:
+        """Make a lakehouse or schema known to Spark."""
+
+    def register_all(self, namespace: Namespace | None) -> None:
+        """Make all tables of a namespace known to Spark."""
+
+    def overwrite(self, table: TableName, query: str, partition_columns: list[str]) -> None:
+        """Replace a table by the result of a query."""
 
 
 def prepared(sql: str, catalog: Catalog) -> str:
@@ -106,8 +117,8 @@ def _create_schema(statement: SqlStatement, catalog: Catalog, place: int) -> str
         current = catalog.names.current if len(chain) == 1 else catalog.names.namespace(chain[:-1])
         if current is None or current.folder.name == "Tables":
             raise NotSupportedLocallyError(
-                f"'{'.'.join(chain)}' cannot be created with SQL: in Fabric a database is a lakehouse, or a schema of a "
-                "lakehouse with schemas. Create the lakehouse as an item of the workspace"
+                f"'{'.'.join(chain)}' cannot be created with SQL: in Fabric a database is a lakehouse, or a schema of "
+                "a lakehouse with schemas. Create the lakehouse as an item of the workspace"
             )
         folder = current.folder.parent / chain[-1].lower()
         folder.mkdir(parents=True, exist_ok=True)
@@ -209,7 +220,7 @@ def _vacuum(statement: SqlStatement, catalog: Catalog) -> str:
 
 
 def _truncate(statement: SqlStatement, catalog: Catalog) -> str:
-    return f"DELETE FROM {_known_table(statement, 2, catalog).sql}"
+    return f"DELETE FROM {_known_table(statement, 2, catalog).sql}"  # noqa: S608 - the name is quoted
 
 
 def _alter(statement: SqlStatement, catalog: Catalog) -> str | None:

@@ -17,8 +17,16 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-RESERVED = frozenset(
-    ["ALL", "ANTI", "AS", "CROSS", "DISTINCT", "EXCEPT", "EXISTS", "EXTENDED", "FORMATTED", "FROM", "FULL", "FUNCTION", "GROUP", "HAVING", "IF", "INNER", "INTERSECT", "INTO", "IS", "JOIN", "LATERAL", "LEFT", "LIKE", "LIMIT", "NATURAL", "NOT", "NULL", "ON", "ONLY", "OR", "ORDER", "OUTER", "PARTITION", "PIVOT", "RIGHT", "SELECT", "SEMI", "SET", "TABLE", "TABLESAMPLE", "UNION", "UNPIVOT", "USING", "VALUES", "VIEW", "WHEN", "WHERE", "WINDOW", "WITH"]
+
+def word_set(words: str) -> frozenset[str]:
+    """The words between the spaces of a text."""
+    return frozenset(words.split())
+
+
+RESERVED = word_set(
+    "ALL ANTI AS CROSS DISTINCT EXCEPT EXISTS EXTENDED FORMATTED FROM FULL FUNCTION GROUP HAVING IF INNER INTERSECT "
+    "INTO IS JOIN LATERAL LEFT LIKE LIMIT NATURAL NOT NULL ON ONLY OR ORDER OUTER PARTITION PIVOT RIGHT SELECT SEMI "
+    "SET TABLE TABLESAMPLE UNION UNPIVOT USING VALUES VIEW WHEN WHERE WINDOW WITH"
 )
 """Words that are no names where a table may be named."""
 

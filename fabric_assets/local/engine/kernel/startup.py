@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,7 @@ def start(shell: Any, context_file: Path) -> KernelSession:
     shell.events.register("pre_run_cell", lambda info: prepare_cell(shell.user_ns, info.raw_cell or ""))
     limit_output(shell, context.output_limit)
     magics.register(shell)
-    sys.modules["notebookutils"] = notebookutils
-    sys.modules["mssparkutils"] = notebookutils
+    notebookutils.install()
     shell.user_ns.update(predefined_names())
     return session
 
@@ -65,4 +63,4 @@ def _show_exit(
     del shell, exception_type, traceback, tb_offset
     from IPython.display import publish_display_data
 
-    publish_display_data({"text/plain": f"ExitValue: {value.value}"})
+    publish_display_data({"text/plain": f"ExitValue: {value.value}"})  # type: ignore[no-untyped-call]
