@@ -45,9 +45,9 @@ class BackgroundTask(Generic[T]):
         concurrent.futures.wait([self._outcome], timeout=wait_seconds)
         said = []
         while not self._messages.empty():
-            message = self._messages.get()
-            if message is not None:
+            if (message := self._messages.get()) is not None:
                 said.append(message)
+        self._messages.put(None)  # whoever still waits for messages has heard the last one
         return said
 
     def _cancel_in_loop(self) -> None:

@@ -69,6 +69,19 @@ def connect(home: Path, *, timeout_seconds: float = 30) -> LocalFabric:
         lock.release()
 
 
+def find_running(home: Path) -> LocalFabric | None:
+    """The running local Fabric of a folder; ``None`` if none answers. Starts nothing.
+
+    Args:
+        home: the folder.
+
+    Raises:
+        LocalFabricError: the extra `local` is not installed.
+    """
+    _require_extra()
+    return _usable(LocalHome(home.expanduser().absolute()), time.monotonic() + 2.0)
+
+
 def stop(home: Path, *, timeout_seconds: float = _STOP_SECONDS) -> bool:
     """Stop the running local Fabric of a folder; its running job instances fail.
 

@@ -1,0 +1,97 @@
+"""The loop in its own thread: results, messages, cancel with clean-up, the end of the process."""
+
+import asyncio
+import concurrent.futures
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from fabric_assets.jobs import background_loop
+
+
+def test_a_result_comes_back_to_the_thread_that_waits() -> None:
+    async def where() -> str:
+        return threading.current_thread().name
+
+    assert background_loop.call(where) == "fabric-assets-loop"
+
+
+def test_an_error_comes_back_as_it_was_raised() -> None:
+    async def fail() -> None:
+        raise LookupError("gone")
+
+    with pytest.raises(LookupError, match="gone"):
+        background_loop.call(fail)
+
+
+def test_messages_arrive_in_order_and_end_with_the_coroutine() -> None:
+    async def work(tell: Callable[[str], None]) -> int:
+        for n in range(3):
+            tell(f"step {n}")
+            await asyncio.sleep(0)
+        return 7
+
+    task = background_loop.submit(work)
+
+    assert list(task.messages()) == ["step 0", "step 1", "step 2"]
+    assert task.result() == 7
+
+
+def test_cancel_waits_for_the_clean_up_and_returns_what_it_told() -> None:
+    started = threading.Event()
+
+    async def work(tell: Callable[[str], None]) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            tell("cleaned up")
+
+    task = background_loop.submit(work)
+    assert started.wait(10)
+
+    assert task.cancel(wait_seconds=10) == ["cleaned up"]
+    with pytest.raises(concurrent.futures.CancelledError):
+        task.result(0)
+
+
+def test_a_task_that_is_cancelled_before_it_began_ends_too() -> None:
+    async def work(_tell: Callable[[str], None]) -> None:
+        await asyncio.Event().wait()
+
+    task = background_loop.submit(work)
+    task.cancel(wait_seconds=10)
+
+    with pytest.raises(concurrent.futures.CancelledError):
+        task.result(10)
+    assert list(task.messages()) == []
+
+
+def test_open_tasks_clean_up_when_the_process_exits() -> None:
+    program = """
+import asyncio, threading
+from fabric_assets.jobs import background_loop
+
+started = threading.Event()
+
+async def work(tell):
+    started.set()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0.05)
+        print("cancelled in Fabric", flush=True)
+
+background_loop.submit(work)
+started.wait(10)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "cancelled in Fabric\n"
+    assert done.stderr == ""
