@@ -85,7 +85,8 @@ class KernelEngine:
             working_folder = default.folder if default else folder
             if default:
                 default.create_folders()
-            client = await _started(kernel, record.document, working_folder, folder)
+            client = _client(kernel, record.document)
+            await _start(kernel, client, working_folder, folder)
             on_started()
             return await _execute_cells(client, kernel)
         finally:
@@ -94,9 +95,7 @@ class KernelEngine:
             kernel.exit_file.unlink(missing_ok=True)
 
 
-async def _started(
-    kernel: KernelProcess, document: nbformat.NotebookNode, working_folder: Path, folder: Path
-) -> LimitedNotebookClient:
+def _client(kernel: KernelProcess, document: nbformat.NotebookNode) -> LimitedNotebookClient:
     client = LimitedNotebookClient(
         document,
         km=kernel.manager,
@@ -106,6 +105,11 @@ async def _started(
         coalesce_streams=True,
         store_widget_state=False,
     )
+    kernel.before_kill = client.close
+    return client
+
+
+async def _start(kernel: KernelProcess, client: LimitedNotebookClient, working_folder: Path, folder: Path) -> None:
     try:
         await kernel.start(working_folder)
         await client.async_start_new_kernel_client()
@@ -116,7 +120,6 @@ async def _started(
             "KernelStartFailed",
             "\n".join([f"the kernel did not start: {error}", *lines, f"The full log: {log}"]),
         ) from error
-    return client
 
 
 async def _execute_cells(client: LimitedNotebookClient, kernel: KernelProcess) -> ExecutionResult:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -56,6 +56,7 @@ class KernelProcess:
         self._context = context
         self._log_file = log_file
         self._pipe: int | None = None
+        self.before_kill: Callable[[], None] = lambda: None
         self._folder = Path(tempfile.mkdtemp(prefix="fabric-"))
         transport = "ipc" if os.name == "posix" and len(str(self._folder)) < _MAX_SOCKET_FOLDER else "tcp"
         self.manager = _KernelManager(
@@ -87,12 +88,14 @@ class KernelProcess:
 
     async def kill(self) -> None:
         """Kill the process and its children, and remove its folder. Idempotent."""
+        self.before_kill()
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
         if self.manager.has_kernel:
             with contextlib.suppress(RuntimeError, OSError):
                 await self.manager.shutdown_kernel(now=True)
+        await self.manager.cleanup_resources()
         await asyncio.to_thread(_kill_marked, self._context.job_instance_id)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 

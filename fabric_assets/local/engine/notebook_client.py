@@ -27,6 +27,12 @@ class LimitedNotebookClient(NotebookClient):
         super().__init__(*args, **kwargs)
         self._sizes: dict[int, int] = {}
 
+    def close(self) -> None:
+        """Close the connection to the kernel. Idempotent."""
+        if self.kc is not None:
+            self.kc.stop_channels()
+            self.kc = None
+
     def output(
         self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
     ) -> Any:
