@@ -110,7 +110,7 @@ customers = (
 )
 usable = F.col("customer_id").isNotNull() & F.col("changed_at").isNotNull()
 rows_rejected = customers.filter(~usable).count()
-print(f"{rows_rejected} rows without customer number or time of change are left out")
+print(f"Rows without customer number or time of change, left out: {rows_rejected}")
 
 # METADATA ********************
 

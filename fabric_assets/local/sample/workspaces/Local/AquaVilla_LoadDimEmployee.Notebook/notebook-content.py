@@ -9,8 +9,8 @@
 # META   },
 # META   "dependencies": {
 # META     "lakehouse": {
-# META       "default_lakehouse": "6c9a7c5e-3b0f-4e53-9d0b-5b1f0a7c8e21",
-# META       "default_lakehouse_name": "Base",
+# META       "default_lakehouse": "b1f2a4d8-7f64-4c0e-8a57-2d6c3e9f5a10",
+# META       "default_lakehouse_name": "Curated",
 # META       "default_lakehouse_workspace_id": "",
 # META       "known_lakehouses": [
 # META         {
@@ -31,6 +31,9 @@
 # `Curated.dim_employee` has one row an employee with the newest values (SCD1), also for those who
 # left.
 # 
+# A Python notebook reaches the tables of its default lakehouse as files, so the default lakehouse is
+# `Curated` here.
+# 
 # The personnel system delivers the whole staff as one file an extract into `Files/landing/employees`
 # of the lakehouse `Base`; the file's name ends with the extract's date. Older extracts are CSV with
 # `;` and German dates, newer ones JSON.
@@ -47,7 +50,7 @@
 # MAGIC %%configure
 # MAGIC {
 # MAGIC     "defaultLakehouse": {
-# MAGIC         "name": "Base"
+# MAGIC         "name": "Curated"
 # MAGIC     }
 # MAGIC }
 
@@ -61,7 +64,8 @@
 # PARAMETERS CELL ********************
 
 recreate = False  # replace the table
-landing_folder = "/lakehouse/default/Files/landing/employees"
+landing_lakehouse = "Base"
+landing_folder = "Files/landing/employees"
 
 # METADATA ********************
 
@@ -88,27 +92,29 @@ landing_folder = "/lakehouse/default/Files/landing/employees"
 # CELL ********************
 
 from datetime import date
-from pathlib import Path
+from io import StringIO
 
 text_columns = ["first_name", "last_name", "email", "department", "position", "location", "manager_id"]
 source_columns = ["employee_id", *text_columns, "hire_date", "leaving_date", "modified_at"]
 
 
-def read_extract(file: Path) -> pl.DataFrame:
+def read_extract(path: str, size: int) -> pl.DataFrame:
     """The rows of an extract, all columns as text."""
-    if file.suffix == ".csv":
-        rows = pl.read_csv(file.read_bytes(), separator=";", infer_schema_length=0)
+    name, _, suffix = path.rpartition(".")
+    text = notebookutils.fs.head(path, size).removeprefix("\ufeff")
+    if suffix == "csv":
+        rows = pl.read_csv(StringIO(text), separator=";", infer_schema_length=0)
     else:
-        records = json.loads(file.read_text(encoding="utf-8"))
-        rows = pl.DataFrame(records, schema=dict.fromkeys(source_columns, pl.String))
-    extract_date = date.fromisoformat(file.stem.rpartition("_")[2])
+        rows = pl.DataFrame(json.loads(text), schema=dict.fromkeys(source_columns, pl.String))
+    extract_date = date.fromisoformat(name.rpartition("_")[2])
     return rows.select(source_columns).with_columns(pl.lit(extract_date).alias("extract_date"))
 
 
-files = sorted(file for file in Path(landing_folder).iterdir() if file.suffix in (".csv", ".json"))
+base = notebookutils.lakehouse.getWithProperties(landing_lakehouse).properties["abfsPath"]
+files = [f for f in notebookutils.fs.ls(f"{base}/{landing_folder}") if f.name.endswith((".csv", ".json"))]
 if not files:
-    raise FileNotFoundError(f"no employee extract (*.csv, *.json) in {landing_folder}")
-landing = pl.concat([read_extract(file) for file in files])
+    raise FileNotFoundError(f"no employee extract (*.csv, *.json) in {base}/{landing_folder}")
+landing = pl.concat([read_extract(f.path, f.size) for f in files])
 print(f"{landing.height} rows from {len(files)} extracts")
 
 # METADATA ********************
@@ -143,7 +149,7 @@ records = (
 )
 rows_rejected = records.filter(pl.col("employee_id").is_null()).height
 records = records.filter(pl.col("employee_id").is_not_null())
-print(f"{rows_rejected} rows without employee number are left out")
+print(f"Rows without employee number, left out: {rows_rejected}")
 
 # METADATA ********************
 
@@ -160,11 +166,11 @@ print(f"{rows_rejected} rows without employee number are left out")
 
 # CELL ********************
 
-destination = table_path("Curated", "dim_employee")
+destination = "/lakehouse/default/Tables/dim_employee"
 states = records.with_columns(pl.lit(True).alias("delivered"))
 hired = records.select("employee_id", "hire_date")
-if not recreate and DeltaTable.is_deltatable(destination, storage_options()):
-    loaded = read_table(destination).filter(pl.col("employee_key") > 0)
+if not recreate and DeltaTable.is_deltatable(destination):
+    loaded = pl.read_delta(destination).filter(pl.col("employee_key") > 0)
     hired = pl.concat([hired, loaded.select("employee_id", hire_date="first_hire_date")])
     loaded = loaded.with_columns(
         pl.col("source_modified_at").alias("modified_at"),
@@ -260,7 +266,7 @@ counts = load_dimension(
 
 # CELL ********************
 
-display(read_table(destination).sort("employee_key"))
+display(pl.read_delta(destination).sort("employee_key"))
 
 # METADATA ********************
 

@@ -27,6 +27,9 @@ import json
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
+# The mount of a lakehouse cannot rename files as delta-rs asks for by default.
+STORAGE_OPTIONS = {"allow_unsafe_rename": "true"}
+
 # METADATA ********************
 
 # META {
@@ -35,18 +38,6 @@ from deltalake import DeltaTable, write_deltalake
 # META }
 
 # CELL ********************
-
-def table_path(lakehouse: str, table: str) -> str:
-    """Where a table of a lakehouse of this workspace is in OneLake."""
-    workspace_id = notebookutils.runtime.context["currentWorkspaceId"]
-    lakehouse_id = notebookutils.lakehouse.get(lakehouse)["id"]
-    return f"abfss://{workspace_id}@onelake.dfs.fabric.microsoft.com/{lakehouse_id}/Tables/{table}"
-
-
-def storage_options() -> dict[str, str]:
-    """What delta-rs needs to reach OneLake."""
-    return {"bearer_token": notebookutils.credentials.getToken("storage"), "use_fabric_endpoint": "true"}
-
 
 def clean(column: str) -> pl.Expr:
     """Text without blanks around it; what is empty becomes null."""
@@ -82,7 +73,7 @@ def load_dimension(
 
     Args:
         df: the source, one row a business key.
-        path: the table's place in OneLake, see `table_path`. It is created if it is not there.
+        path: the table's folder, `/lakehouse/default/Tables/...`. It is created if it is not there.
         business_key: the column that identifies a member in the source.
         surrogate_key: the column with the table's own number, stable from load to load.
         unknown_member: values of the row for facts without a member; its key is -1.
@@ -95,21 +86,20 @@ def load_dimension(
     twice = df.filter(pl.col(business_key).is_duplicated())
     if not twice.is_empty():
         raise ValueError(f"{business_key} {twice[business_key][0]} comes more than once in the source")
-    options = storage_options()
     columns = [surrogate_key, *df.columns]
     df = df.sort(business_key)
     number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(surrogate_key)
-    if recreate or not DeltaTable.is_deltatable(path, options):
+    if recreate or not DeltaTable.is_deltatable(path):
         rows = df.with_columns(number).select(columns)
         if unknown_member is not None:
             unknown = pl.DataFrame([{**unknown_member, surrogate_key: -1}], schema=rows.schema)
             rows = pl.concat([unknown, rows])
         write_deltalake(
-            path, rows.to_arrow(), mode="overwrite", schema_mode="overwrite", storage_options=options
+            path, rows.to_arrow(), mode="overwrite", schema_mode="overwrite", storage_options=STORAGE_OPTIONS
         )
         return {"rows_inserted": rows.height, "rows_updated": 0}
 
-    known = read_table(path)
+    known = pl.read_delta(path)
     highest = max(known[surrogate_key].max() or 0, 0)
     rows = df.join(known.select(business_key, surrogate_key), on=business_key, how="left")
     new = rows.filter(pl.col(surrogate_key).is_null())
@@ -119,7 +109,7 @@ def load_dimension(
     staged = pl.concat([new.select(columns), changed.select(columns)])
     if not staged.is_empty():
         (
-            DeltaTable(path, storage_options=options)
+            DeltaTable(path, storage_options=STORAGE_OPTIONS)
             .merge(
                 staged.to_arrow(),
                 predicate=f"t.{surrogate_key} = s.{surrogate_key}",
@@ -131,11 +121,6 @@ def load_dimension(
             .execute()
         )
     return {"rows_inserted": new.height, "rows_updated": changed.height}
-
-
-def read_table(path: str) -> pl.DataFrame:
-    """All rows of a table."""
-    return pl.read_delta(path, storage_options=storage_options())
 
 # METADATA ********************
 
@@ -149,9 +134,9 @@ def read_table(path: str) -> pl.DataFrame:
 def exit_value(path: str, counts: dict[str, int]) -> str:
     """What the notebook returns: its row counts and the table's columns, as JSON."""
     spark_names = {"long": "bigint", "integer": "int"}
-    fields = DeltaTable(path, storage_options=storage_options()).schema().fields
+    fields = DeltaTable(path).schema().fields
     columns = [{"name": f.name, "type": spark_names.get(f.type.type, f.type.type)} for f in fields]
-    return json.dumps({"row_count": read_table(path).height, **counts, "columns": columns})
+    return json.dumps({"row_count": pl.read_delta(path).height, **counts, "columns": columns})
 
 # METADATA ********************
 
