@@ -235,6 +235,7 @@ async def _serve(settings: ServerSettings, on_ready: Callable[[_Running], None])
         _bound_socket(settings, state) as bound,
     ):
         idle = _IdleWatch(settings.idle_seconds)
+        await settings.clock.sleep_until(0)  # a clock turned by hand must know whose tasks it wakes
         async with _context(settings, state) as context:
             service = context.service
             tokens = Tokens(state.secret("token"), settings.clock, service.token_seconds)
