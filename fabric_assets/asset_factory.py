@@ -109,7 +109,7 @@ def notebook_asset(
                 ledger=InstanceLedger(context.instance, run_id=context.run_id),
             )
         except FabricError as error:
-            raise failure(error) from error
+            raise failure(error) from None
         return dg.MaterializeResult(
             asset_key=asset_key,
             metadata=outcome_metadata(outcome, attempts=context.retry_number + 1),

@@ -1,5 +1,6 @@
 """When the same request may be sent again, and after how long: one function from an error to a wait."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -62,9 +63,20 @@ def may_have_acted(error: FabricTransportError | FabricApiError) -> bool:
 def attempts(
     wait_before: Callable[[Exception], bool | float], patience_seconds: float
 ) -> AsyncIterator[stamina.Attempt]:
-    """Attempts with backoff and jitter, until ``patience_seconds`` have passed without a good answer."""
+    """Attempts with backoff and jitter, until ``patience_seconds`` have passed without a good answer.
+
+    A wait that would end after that is not begun.
+    """
+    give_up_at = time.monotonic() + patience_seconds
+
+    def patient_wait(error: Exception) -> bool | float:
+        wait = wait_before(error)
+        if not isinstance(wait, bool) and time.monotonic() + wait > give_up_at:
+            return False
+        return wait
+
     return stamina.retry_context(
-        on=wait_before,
+        on=patient_wait,
         attempts=None,
         timeout=patience_seconds,
         wait_initial=0.5,

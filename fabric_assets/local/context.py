@@ -32,9 +32,9 @@ _LOGGED_REQUESTS = 100_000
 _Entry = TypeVar("_Entry")
 
 
-@dataclass(frozen=True)
+@dataclass
 class RequestRecord:
-    """A request that was made, for tests to read. ``status`` is ``None`` if the connection was broken."""
+    """A request that was made, for tests to read. ``status`` is ``None`` until it is answered."""
 
     method: str
     path: str

@@ -118,32 +118,26 @@ class Gate:
         scope[SCOPE_KEY] = self._context
         # Fabric's routes and ids match without case.
         scope["path"] = scope["path"].lower()
-        status: int | None = None
+        query = scope["query_string"].decode("latin-1")
+        shown_path = scope["raw_path"].decode("latin-1") + (
+            f"?{query}" if query and "/job-instances/" not in scope["path"] else ""
+        )
+        authorized = "authorization" in Headers(scope=scope)
+        record = RequestRecord(scope["method"], shown_path, None, self._clock.time_ns(), authorized)
+        # Before anything is answered: who has the answer finds its request in the log.
+        self._context.requests.append(record)
 
         async def answer(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                record.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["RequestId"] = request_id
                 headers.setdefault("Cache-Control", "no-store")
                 headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
-        query = scope["query_string"].decode("latin-1")
-        shown_path = scope["raw_path"].decode("latin-1") + (
-            f"?{query}" if query and "/job-instances/" not in scope["path"] else ""
-        )
-        began_ns = self._clock.time_ns()
-        broken = False
-        try:
-            broken = await self._pass(scope, receive, answer, request_id, shown_path)
-        finally:
-            authorized = "authorization" in Headers(scope=scope)
-            shown = None if broken else status
-            self._context.requests.append(
-                RequestRecord(scope["method"], shown_path, shown, began_ns, authorized)
-            )
+        if await self._pass(scope, receive, answer, request_id, shown_path):
+            record.status = None
 
     async def _pass(
         self, scope: Scope, receive: Receive, send: Send, request_id: str, shown_path: str
