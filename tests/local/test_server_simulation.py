@@ -337,6 +337,7 @@ class TestLog:
             ("GET", 200, True),
             ("POST", 202, True),
             ("GET", 401, False),
+            ("GET", None, True),  # this one itself
         ]
         assert log["requests"][1]["path"] == f"/v1{item}/jobs/instances?jobType=RunNotebook"
         (started,) = log["jobInstances"]
