@@ -102,7 +102,8 @@ def scd1_rows(
 # in the current one. The other columns show the newest value in all versions. `source_changed_at` is
 # the time of the last change that belongs to the version.
 # 
-# What the table holds counts as changes too, so files that were loaded may be archived. A version
+# What the table holds counts as changes too, so files that were loaded may be archived; only changes
+# in the middle of a version, which did not change what is tracked, are forgotten then. A version
 # keeps its surrogate key when a late change ends it earlier, or lets it begin earlier.
 
 # CELL ********************
