@@ -6,17 +6,17 @@ from fabric_assets.local.errors import LocalFabricError, explain_import
 
 if TYPE_CHECKING:
     from fabric_assets.local.process import connect, find_running
-    from fabric_assets.local.server import ServedFabric, serve_in_thread
     from fabric_assets.local.server_file import LocalFabric
+    from fabric_assets.local.server_thread import ServedFabric, serve_in_thread
 
 __all__ = ["LocalFabric", "LocalFabricError", "ServedFabric", "connect", "find_running", "serve_in_thread"]
 
 _MODULES = {
     "LocalFabric": "fabric_assets.local.server_file",
-    "ServedFabric": "fabric_assets.local.server",
+    "ServedFabric": "fabric_assets.local.server_thread",
     "connect": "fabric_assets.local.process",
     "find_running": "fabric_assets.local.process",
-    "serve_in_thread": "fabric_assets.local.server",
+    "serve_in_thread": "fabric_assets.local.server_thread",
 }
 
 

@@ -21,14 +21,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock; never runs backwards within one process."""
-
-    def __init__(self) -> None:
-        self._offset_ns = time.time_ns() - time.monotonic_ns()
+    """The machine's clock."""
 
     def time_ns(self) -> int:
         """Nanoseconds since 1970-01-01 UTC."""
-        return time.monotonic_ns() + self._offset_ns
+        return time.time_ns()
 
     async def sleep_until(self, time_ns: int) -> None:
         """Return when ``time_ns`` has come."""

@@ -34,7 +34,7 @@ _CREATE_FIELDS = {
     "creationPayload",
     "sensitivityLabelSettings",
 }
-_CREATABLE_TYPES = ("Lakehouse", "Notebook")
+_CREATABLE_TYPES = ("DataPipeline", "Lakehouse", "Notebook")
 _RETRY_AFTER_OPERATION = 30
 _TYPES_BY_CASE = {name.casefold(): name for name in ITEM_TYPES}
 
@@ -224,7 +224,7 @@ def _creatable_type(item_type: Any) -> str:
         raise errors.invalid_item_type(str(item_type))
     if kind not in _CREATABLE_TYPES:
         raise errors.feature_not_available(
-            f"The local Fabric creates {' and '.join(_CREATABLE_TYPES)} only. "
+            f"The local Fabric creates {', '.join(_CREATABLE_TYPES)} only. "
             f"Put a {kind}'s folder in Git format into the workspace's folder instead."
         )
     return kind
@@ -291,6 +291,7 @@ ROUTES = [
     *_routes("items", None),
     *_routes("notebooks", "Notebook"),
     *_routes("lakehouses", "Lakehouse"),
+    *_routes("datapipelines", "DataPipeline"),
     Route("/v1/workspaces/{workspace_id}/lakehouses/{item_id}/tables", list_tables, methods=["GET"]),
     Route("/broken-items", list_broken_items, methods=["GET"]),
 ]

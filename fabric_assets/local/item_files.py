@@ -350,6 +350,8 @@ def _default_parts(item_type: str, enable_schemas: bool) -> dict[str, bytes]:
         return {"notebook-content.py": _EMPTY_NOTEBOOK.encode()}
     if item_type == "Lakehouse":
         return {"lakehouse.metadata.json": _json_bytes({"defaultSchema": "dbo"} if enable_schemas else {})}
+    if item_type == "DataPipeline":
+        return {"pipeline-content.json": _json_bytes({"properties": {"activities": []}})}
     return {}
 
 

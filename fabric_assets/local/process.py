@@ -103,6 +103,10 @@ def stop(home: Path, *, timeout_seconds: float = _STOP_SECONDS) -> bool:
         raise LocalFabricError(
             f"The local Fabric of {local_home.root} is just starting. Try again in some seconds."
         )
+    if running.pid == os.getpid():
+        raise LocalFabricError(
+            f"The local Fabric of {local_home.root} is a thread of this process, which has to stop it."
+        )
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         with suppress(ProcessLookupError):
             os.kill(running.pid, number)

@@ -1,35 +1,31 @@
-"""Runs the local Fabric: in this process until it is stopped, or in a thread for tests and benchmarks."""
+"""Runs the local Fabric in this process, until it is stopped or was unused for long."""
 
 import asyncio
-import concurrent.futures
 import contextlib
 import logging
 import os
 import signal
 import socket
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import uvicorn
 
 from fabric_assets.local.app import create_app
 from fabric_assets.local.clock import Clock, SystemClock
-from fabric_assets.local.context import Context, RequestRecord
+from fabric_assets.local.context import Context
 from fabric_assets.local.errors import LocalFabricError
 from fabric_assets.local.execution import Engine
 from fabric_assets.local.faults import Faults
 from fabric_assets.local.gate import Gate, Tokens
 from fabric_assets.local.home import LocalHome
 from fabric_assets.local.items import Workspace, Workspaces
-from fabric_assets.local.job_instances import JobInstances, StartedJobInstance
+from fabric_assets.local.job_instances import JobInstances
 from fabric_assets.local.prepare import create_home, fill_home, only_server, open_state
 from fabric_assets.local.protocol import abortable_protocol
-from fabric_assets.local.script import Fault, Script, Service, load_script
+from fabric_assets.local.script import Script, Service
 from fabric_assets.local.server_file import LocalFabric, remove_server_file, write_server_file
 from fabric_assets.local.simulate import SimulatedEngine
 from fabric_assets.local.state import State
@@ -37,9 +33,9 @@ from fabric_assets.local.version import code_version
 
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
-_START_SECONDS = 60
 _CLOSE_REQUESTS_SECONDS = 3
 _PORT_SETTING = "port"
+_WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -67,33 +63,8 @@ class ServerSettings:
     with_sample: bool = True
 
 
-@dataclass(frozen=True)
-class ServedFabric(LocalFabric):
-    """A local Fabric in a thread of this process, with what a test wants to know of it."""
-
-    _running: "_Running" = field(repr=False, compare=False)
-
-    @property
-    def requests(self) -> tuple[RequestRecord, ...]:
-        """Every request so far."""
-        return tuple(self._running.context.requests)
-
-    @property
-    def started(self) -> tuple[StartedJobInstance, ...]:
-        """Every job instance that was started so far."""
-        return tuple(self._running.context.job_instances.started)
-
-    def new_token(self) -> str:
-        """A further good token, with a life of its own."""
-        return self._running.tokens.new()
-
-    def add_fault(self, fault: Fault) -> None:
-        """Let further requests go wrong."""
-        self._running.faults.add(fault)
-
-
 @dataclass
-class _Running:
+class RunningServer:
     """The parts of a running server that others reach for."""
 
     fabric: LocalFabric
@@ -105,37 +76,57 @@ class _Running:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Tells when it listens."""
+    """Tells when it listens, and ends when ``lifetime`` is over."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, lifetime: "_Lifetime", on_listening: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._on_started = on_started
+        self._lifetime = lifetime
+        self._on_listening = on_listening
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_started()
+    async def main_loop(self) -> None:
+        self._on_listening()
+        watch = asyncio.create_task(self._end_with_lifetime())
+        try:
+            await super().main_loop()
+        finally:
+            watch.cancel()
+
+    async def _end_with_lifetime(self) -> None:
+        await self._lifetime.over()
+        self.should_exit = True
 
 
-class _IdleWatch:
-    """Notes when the server was used last, and ends it when that is too long ago."""
+class _Lifetime:
+    """How long a server lives: until it was unused for long, or its folder was deleted."""
 
-    def __init__(self, idle_seconds: float) -> None:
+    def __init__(self, home: LocalHome, idle_seconds: float, is_busy: Callable[[], bool]) -> None:
+        self._home = home
         self._idle_seconds = idle_seconds
+        self._is_busy = is_busy
         self._last_use = time.monotonic()
 
     def used(self) -> None:
         self._last_use = time.monotonic()
 
-    async def stop_when_unused(self, is_busy: Callable[[], bool], stop: Callable[[], None]) -> None:
-        while self._idle_seconds:
-            if is_busy():
+    async def over(self) -> None:
+        """Return when the server has to end."""
+        while True:
+            if self._is_busy():
                 self.used()
-            left = self._last_use + self._idle_seconds - time.monotonic()
+            left = (
+                self._last_use + self._idle_seconds - time.monotonic()
+                if self._idle_seconds
+                else _WATCH_SECONDS
+            )
             if left <= 0:
                 _LOG.info("unused for %g s: the local Fabric ends", self._idle_seconds)
-                stop()
                 return
-            await asyncio.sleep(min(left, 1.0))
+            await asyncio.sleep(min(left, _WATCH_SECONDS))
+            if not self._home.server_file.exists():
+                _LOG.warning("%s is gone: the local Fabric ends", self._home.server_file)
+                return
 
 
 def serve(settings: ServerSettings, on_ready: Callable[[LocalFabric, list[Workspace]], None]) -> None:
@@ -148,9 +139,9 @@ def serve(settings: ServerSettings, on_ready: Callable[[LocalFabric, list[Worksp
     Raises:
         LocalFabricError: it cannot be started.
     """
-    running: list[_Running] = []
+    running: list[RunningServer] = []
 
-    def ready(started: _Running) -> None:
+    def ready(started: RunningServer) -> None:
         running.append(started)
         on_ready(started.fabric, started.workspaces)
 
@@ -163,70 +154,19 @@ def serve(settings: ServerSettings, on_ready: Callable[[LocalFabric, list[Worksp
     for name in names:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
-    asyncio.run(_serve(settings, ready))
+    asyncio.run(run_server(settings, ready))
 
 
-@contextmanager
-def serve_in_thread(
-    home: Path,
-    *,
-    script: Script | Mapping[str, Any] | str | Path | None = None,
-    engine: Engine | None = None,
-    clock: Clock | None = None,
-    port: int | None = None,
-    idle_seconds: float = 0.0,
-    max_kernels: int | None = None,
-    with_sample: bool = False,
-) -> Iterator[ServedFabric]:
-    """Serve in a thread for as long as the block lasts; simulates, unless an engine is given.
+async def run_server(settings: ServerSettings, on_ready: Callable[[RunningServer], None]) -> None:
+    """Serve until stopped; everything that it started has ended when it returns.
 
     Args:
-        home: the folder of this local Fabric.
-        script: what the simulation does, see ``fabric_assets.local.script``; by default everything completes at once.
-        engine: execute notebooks with this engine instead of simulating.
-        clock: the time, such as a ``ManualClock``.
-        port: ``None``: the one of last time, or a free one.
-        idle_seconds: end when unused for so long; 0: never.
-        max_kernels: so many notebooks at once, if an engine is given.
-        with_sample: copy the sample into a home without workspaces.
+        settings: how.
+        on_ready: called when requests are answered.
 
     Raises:
         LocalFabricError: it cannot be started.
     """
-    if script is None and engine is None:
-        script = Script()
-    settings = ServerSettings(
-        home=LocalHome(home),
-        script=None if script is None else load_script(script),
-        engine=engine,
-        clock=clock or SystemClock(),
-        port=port,
-        idle_seconds=idle_seconds,
-        max_kernels=max_kernels,
-        with_sample=with_sample,
-    )
-    started: concurrent.futures.Future[_Running] = concurrent.futures.Future()
-
-    def run() -> None:
-        try:
-            asyncio.run(_serve(settings, started.set_result))
-        except BaseException as error:  # handed to the caller's thread
-            if started.done():
-                raise
-            started.set_exception(error)
-
-    thread = threading.Thread(target=run, name="local-fabric", daemon=True)
-    thread.start()
-    running = started.result(timeout=_START_SECONDS)
-    fabric = running.fabric
-    try:
-        yield ServedFabric(fabric.url, fabric.workspace_id, fabric.token, fabric.pid, running)
-    finally:
-        running.stop()
-        thread.join(timeout=_START_SECONDS)
-
-
-async def _serve(settings: ServerSettings, on_ready: Callable[[_Running], None]) -> None:
     home = settings.home
     create_home(home)
     with (
@@ -234,21 +174,15 @@ async def _serve(settings: ServerSettings, on_ready: Callable[[_Running], None])
         contextlib.closing(_opened(settings)) as state,
         _bound_socket(settings, state) as bound,
     ):
-        idle = _IdleWatch(settings.idle_seconds)
         await settings.clock.sleep_until(0)  # a clock turned by hand must know whose tasks it wakes
         async with _context(settings, state) as context:
-            service = context.service
-            tokens = Tokens(state.secret("token"), settings.clock, service.token_seconds)
+            token = state.secret("token")
+            tokens = Tokens(token, settings.clock, context.service.token_seconds)
             faults = Faults(settings.script.faults if settings.script else ())
-            app = create_app(context, tokens, faults, idle.used)
+            lifetime = _Lifetime(home, settings.idle_seconds, lambda: context.job_instances.active_count > 0)
             port = bound.getsockname()[1]
-            workspaces = context.workspaces.all()
-            fabric = LocalFabric(
-                f"http://{_HOST}:{port}/v1",
-                context.workspaces.default().id,
-                state.secret("token"),
-                os.getpid(),
-            )
+            url = f"http://{_HOST}:{port}/v1"
+            fabric = LocalFabric(url, context.workspaces.default().id, token, os.getpid())
             loop = asyncio.get_running_loop()
 
             def stop() -> None:
@@ -258,16 +192,13 @@ async def _serve(settings: ServerSettings, on_ready: Callable[[_Running], None])
             def listening() -> None:
                 write_server_file(home, fabric)
                 state.save_setting(_PORT_SETTING, str(port))
-                on_ready(_Running(fabric, context, tokens, faults, workspaces, stop))
+                on_ready(RunningServer(fabric, context, tokens, faults, context.workspaces.all(), stop))
 
-            server = _uvicorn(app, listening)
-            watch = asyncio.create_task(
-                idle.stop_when_unused(lambda: context.job_instances.active_count > 0, stop)
-            )
+            app = create_app(context, tokens, faults, lifetime.used)
+            server = _Uvicorn(_uvicorn_config(app), lifetime, listening)
             try:
                 await server.serve(sockets=[bound])
             finally:
-                watch.cancel()
                 remove_server_file(home, os.getpid())
 
 
@@ -311,8 +242,8 @@ async def _context(settings: ServerSettings, state: State) -> AsyncIterator[Cont
         await job_instances.stop()
 
 
-def _uvicorn(app: Gate, on_started: Callable[[], None]) -> _Uvicorn:
-    config = uvicorn.Config(
+def _uvicorn_config(app: Gate) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         loop="asyncio",
         http=abortable_protocol(),
@@ -326,7 +257,6 @@ def _uvicorn(app: Gate, on_started: Callable[[], None]) -> _Uvicorn:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_CLOSE_REQUESTS_SECONDS,
     )
-    return _Uvicorn(config, on_started)
 
 
 @contextmanager

@@ -494,6 +494,20 @@ class TestLakehouses:
         assert not (tmp_path / "home" / "onelake" / "Local" / "Base.Lakehouse").exists()
 
 
+class TestDataPipelines:
+    def test_a_definition_comes_back_as_it_was_sent(self, serve: Callable[..., Api], local: Path) -> None:
+        api = serve()
+        content = '{"properties": {"activities": []}}'
+        definition = {"parts": [part("pipeline-content.json", content)]}
+        body = {"displayName": "Nightly", "definition": definition}
+        created = api.post(f"{api.workspace}/dataPipelines", json=body).json()
+        assert created["type"] == "DataPipeline"
+        assert (local / "Nightly.DataPipeline" / "pipeline-content.json").read_text() == content
+        answer = api.post(f"{api.workspace}/dataPipelines/{created['id']}/getDefinition").json()
+        assert parts_of(answer)["pipeline-content.json"] == content
+        assert api.post(f"{api.item('Nightly')}/getDefinition").json() == answer
+
+
 class TestOperations:
     def test_definitions_can_be_long_running(self, serve: Callable[..., Api], local: Path) -> None:
         write_notebook(local, "Orders")

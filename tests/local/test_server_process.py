@@ -4,6 +4,7 @@ import argparse
 import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -213,6 +214,16 @@ class TestEnd:
             assert server.wait(DEADLINE_SECONDS) == 0
         assert not home.server_file.exists()
         assert not process.is_running(home)
+
+    def test_it_ends_when_its_folder_is_deleted(self, home: LocalHome) -> None:
+        with spawn(home) as server:
+            running(home)
+            shutil.rmtree(home.root)
+            assert server.wait(DEADLINE_SECONDS) == 0
+
+    def test_a_server_in_a_thread_is_not_stopped_like_a_process(self, home: LocalHome) -> None:
+        with serve_in_thread(home.root), pytest.raises(LocalFabricError, match="thread of this process"):
+            process.stop(home.root)
 
     def test_a_running_job_instance_keeps_it_alive(self, home: LocalHome) -> None:
         long = {"notebooks": ["Long"], "job_instances": [{"run_seconds": 1.0}]}
