@@ -20,7 +20,10 @@ from fabric_assets.local.home import LocalHome
 
 WORKSPACE = "Local"
 WORKSPACE_ID = "0a0a0a0a-0000-0000-0000-000000000001"
-LAKEHOUSES = {"Base": "0a0a0a0a-0000-0000-0000-0000000000b0", "Curated": "0a0a0a0a-0000-0000-0000-0000000000c0"}
+LAKEHOUSES = {
+    "Base": "0a0a0a0a-0000-0000-0000-0000000000b0",
+    "Curated": "0a0a0a0a-0000-0000-0000-0000000000c0",
+}
 
 
 class EngineHome:
@@ -54,7 +57,9 @@ class EngineHome:
         """The folder of a lakehouse."""
         return self.home.lakehouse(WORKSPACE, name)
 
-    def execution(self, name: str, parameters: Mapping[str, ParameterValue] | None = None) -> NotebookExecution:
+    def execution(
+        self, name: str, parameters: Mapping[str, ParameterValue] | None = None
+    ) -> NotebookExecution:
         """What the server would hand to the engine."""
         own = tuple(LakehouseRef(WORKSPACE, known, item_id) for known, item_id in LAKEHOUSES.items())
         return NotebookExecution(

@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from fabric_assets.local.engine.executed_notebook import build_notebook, cell_label
 from fabric_assets.local.engine.kernel.context import KernelContext
 from fabric_assets.local.engine.kernel_process import KernelProcess
-from fabric_assets.local.engine.notebook_client import LimitedNotebookClient, failure_message
+from fabric_assets.local.engine.notebook_client import LimitedNotebookClient, failure_message, tidy_streams
 from fabric_assets.local.execution import ExecutionError, ExecutionResult, NotebookExecution
 from fabric_assets.local.home import LocalHome
 from fabric_assets.local.lakehouse import Lakehouse, LakehouseNotFoundError, OneLake
@@ -102,14 +102,15 @@ def _client(kernel: KernelProcess, document: nbformat.NotebookNode) -> LimitedNo
         timeout=None,
         startup_timeout=_START_TIMEOUT_SECONDS,
         allow_error_names=[_EXIT_EXCEPTION],
-        coalesce_streams=True,
         store_widget_state=False,
     )
     kernel.before_kill = client.close
     return client
 
 
-async def _start(kernel: KernelProcess, client: LimitedNotebookClient, working_folder: Path, folder: Path) -> None:
+async def _start(
+    kernel: KernelProcess, client: LimitedNotebookClient, working_folder: Path, folder: Path
+) -> None:
     try:
         await kernel.start(working_folder)
         await client.async_start_new_kernel_client()
@@ -244,6 +245,7 @@ def _keep(record: _Record, folder: Path) -> None:
     from fabric_assets.local.engine.page import PageHeader, render_page
 
     execution = record.execution
+    tidy_streams(record.document)
     nbformat.write(record.document, folder / "notebook.ipynb")  # type: ignore[no-untyped-call]
     header = PageHeader(
         notebook=execution.notebook,

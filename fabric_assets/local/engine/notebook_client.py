@@ -11,7 +11,9 @@ from nbformat.v4 import new_output
 from fabric_assets.local.engine.executed_notebook import cell_label
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_LAST_LINES = 12
+_OWN_FRAME = re.compile(r"(?:Cell In\[\d+\]|File <([^>]+)>)")
+_FRAME_ARROW = re.compile(r"^-+> (\d+) (.*)$", re.MULTILINE)
+_MAX_FRAMES = 8
 _MAX_MESSAGE = 4000
 
 
@@ -45,20 +47,50 @@ class LimitedNotebookClient(NotebookClient):
             note = f"... the output was cut: more than {self.output_limit:,} characters of one cell are not kept\n"
             outs.append(new_output("stream", name="stderr", text=note))  # type: ignore[no-untyped-call]
             return None
+        is_stream = msg["msg_type"] == "stream" and not self.clear_before_next_output
+        if is_stream and outs and outs[-1].get("name") == msg["content"]["name"]:
+            outs[-1]["text"] += msg["content"]["text"]
+            return outs[-1]
         return super().output(outs, msg, display_id, cell_index)
 
 
 def failure_message(cell: NotebookNode, error: CellExecutionError) -> str:
-    """What happened in which cell, and the last lines of the traceback, as plain text."""
+    """What happened in which cell, and the lines of the notebook that led there, as plain text."""
     value = plain(str(error.evalue)).strip()
     head = (
         f"{cell_label(cell)} failed: {error.ename}: {value}"
         if value
         else f"{cell_label(cell)} failed: {error.ename}"
     )
-    lines = [line.rstrip() for line in plain(str(error.traceback)).splitlines() if line.strip()]
-    text = "\n".join([_cut(head), *(_cut(line, 300) for line in lines[-_LAST_LINES:])])
-    return _cut(text)
+    outputs = [output for output in cell.outputs if output.output_type == "error"]
+    blocks = [plain(block) for block in outputs[-1].traceback] if outputs else []
+    causes = [index for index, block in enumerate(blocks) if block.startswith("\n")]
+    blocks = blocks[causes[-1] + 1 :] if causes else blocks
+    frames = [frame for frame in map(_frame_line, blocks) if frame]
+    if not frames and len(blocks) == 1:
+        frames = blocks[0].rstrip().splitlines()
+    return _cut(
+        "\n".join([_cut(head, _MAX_MESSAGE // 2), *(_cut(line, 300) for line in frames[-_MAX_FRAMES:])])
+    )
+
+
+def _frame_line(block: str) -> str:
+    """A frame of the notebook's own code as one line; empty for a frame of a library."""
+    own = _OWN_FRAME.match(block)
+    line = _FRAME_ARROW.search(block)
+    if own is None or line is None:
+        return ""
+    where = f"notebook {own[1]}, " if own[1] else ""
+    return f"  {where}line {line[1]}: {line[2].strip()}"
+
+
+def tidy_streams(notebook: NotebookNode) -> None:
+    """Let lines that were overwritten in place (progress bars) show what stood there last."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and "\r" in output.text:
+                lines = output.text.replace("\r\n", "\n").split("\n")
+                output.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
 def plain(text: str) -> str:

@@ -38,6 +38,7 @@ def register(shell: Any) -> None:
 
 def _run(line: str) -> None:
     """``%run Name`` or ``%run Name {"parameter": value}``."""
+    __tracebackhide__ = True
     name, brace, rest = line.partition("{")
     name = re.sub(r"^-\w+\s+", "", name.strip()).strip()
     if not name:
@@ -54,6 +55,7 @@ def _run(line: str) -> None:
 
 def _sql(line: str, cell: str) -> None:
     """``%%sql``: all statements in order; the result of the last one is shown and kept as ``_sqldf``."""
+    __tracebackhide__ = True
     from fabric_assets.local.engine.kernel.spark import spark_session
     from fabric_assets.local.engine.kernel.sql_text import split_statements
 

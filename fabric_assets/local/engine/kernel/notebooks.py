@@ -45,6 +45,7 @@ def find_notebook(name: str) -> tuple[str, NotebookSource]:
 
 def run_inline(name: str, parameters: Mapping[str, Any]) -> None:
     """Execute all cells of a notebook as if they stood in the cell that asks for it (``%run``)."""
+    __tracebackhide__ = True
     known, source = find_notebook(name)
     _execute(known, source, parameters, current_session().namespace)
 
@@ -82,6 +83,7 @@ def run_called(name: str, parameters: Mapping[str, Any], timeout_seconds: float)
 def _execute(
     name: str, source: NotebookSource, parameters: Mapping[str, Any], namespace: dict[str, Any]
 ) -> None:
+    __tracebackhide__ = True
     cells = [(cell.index + 1, code_of(cell)) for cell in source.cells if cell.kind != "markdown"]
     if parameters:
         place = injection_index(source)
@@ -101,6 +103,7 @@ def _execute(
 def _execute_cell(label: str, code: str, namespace: dict[str, Any]) -> None:
     from fabric_assets.local.engine.kernel.startup import prepare_cell
 
+    __tracebackhide__ = True
     prepare_cell(namespace, code)
     shell = _shell_function()()
     text = shell.transform_cell(code)

@@ -22,8 +22,10 @@ class NotebookExit(BaseException):
 class KernelSession:
     """What the notebook that runs in this kernel shares with the notebooks that it calls."""
 
-    def __init__(self, context: KernelContext) -> None:
+    def __init__(self, context: KernelContext, scratch: Path) -> None:
+        """Take ``scratch`` as the folder of this kernel, which is removed with it."""
         self.context = context
+        self.scratch = scratch
         self.onelake = context.onelake()
         found = self.onelake.find(context.default_lakehouse) if context.default_lakehouse else None
         self.default_lakehouse: Lakehouse | None = found
@@ -90,10 +92,10 @@ class KernelSession:
 _session: KernelSession | None = None
 
 
-def start_session(context: KernelContext, namespace: dict[str, Any]) -> KernelSession:
+def start_session(context: KernelContext, scratch: Path, namespace: dict[str, Any]) -> KernelSession:
     """Make the session of this process, before the first cell."""
     global _session
-    _session = KernelSession(context)
+    _session = KernelSession(context, scratch)
     _session._namespaces.append(namespace)  # noqa: SLF001
     return _session
 

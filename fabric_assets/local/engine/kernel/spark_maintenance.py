@@ -7,6 +7,8 @@ from typing import Any
 from fabric_assets.local.engine.kernel.spark_names import TableName
 from fabric_assets.local.engine.kernel.sql_text import quoted, string_literal
 
+_SQL_TYPES = {"integer": "INT", "long": "BIGINT", "short": "SMALLINT", "byte": "TINYINT"}
+
 
 def history(table: TableName) -> str:
     """``DESCRIBE HISTORY``."""
@@ -57,6 +59,22 @@ def vacuum(table: TableName, retention_hours: float | None, *, dry_run: bool) ->
     hours = None if retention_hours is None else int(retention_hours)
     files = _delta(table).vacuum(hours, dry_run=dry_run, enforce_retention_duration=hours is None)
     return _query([{"path": name} for name in files] if dry_run else [{"path": str(table.folder)}])
+
+
+def aligned_columns(table: TableName, given: list[str]) -> str:
+    """All columns of a table as expressions of the given ones, nulls for the others; empty if that cannot be said."""
+    by_lower = {name.lower(): name for name in given}
+    expressions = []
+    for column in json.loads(_delta(table).schema().to_json())["fields"]:
+        name, kind = column["name"], column["type"]
+        sql_type = _SQL_TYPES.get(kind, kind) if isinstance(kind, str) else None
+        value = quoted(by_lower.pop(name.lower())) if name.lower() in by_lower else "NULL"
+        if sql_type is None and value == "NULL":
+            return ""
+        expressions.append(
+            f"CAST({value} AS {sql_type}) AS {quoted(name)}" if sql_type else f"{value} AS {quoted(name)}"
+        )
+    return "" if by_lower else ", ".join(expressions)
 
 
 def _delta(table: TableName) -> Any:

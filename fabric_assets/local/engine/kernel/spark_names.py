@@ -47,6 +47,8 @@ class TableNames:
         self._current: Namespace | None = None
         self.views: set[str] = set()
         """Views of this session in lower case: ``name`` of a temporary one, else its full name."""
+        self.created: set[str] = set()
+        """Full names of tables that this session created: they may lie outside of ``Tables``."""
 
     @property
     def current(self) -> Namespace | None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -9,10 +10,12 @@ import pyspark.sql.connect.proto as pb2
 from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.proto.base_pb2_grpc import SparkConnectServiceStub
 
+from fabric_assets.local.engine.kernel.delta_log import make_columns_nullable, newest_version
 from fabric_assets.local.engine.kernel.session import KernelSession
 from fabric_assets.local.engine.kernel.spark_names import Namespace, TableName, TableNames
+from fabric_assets.local.engine.kernel.spark_paths import SparkPaths
 from fabric_assets.local.engine.kernel.spark_sql import SqlLocalizer, SqlStatement
-from fabric_assets.local.engine.kernel.spark_statements import prepared
+from fabric_assets.local.engine.kernel.spark_statements import NOTHING, prepared
 from fabric_assets.local.engine.kernel.sql_text import string_literal
 
 _SETTINGS = {"spark.sql.sources.default": "delta"}
@@ -82,7 +85,8 @@ class _Catalog:
         self._registered: dict[str, TableName] = {}
         self._used: Namespace | None = None
         self.names = TableNames(session)
-        self.localizer = SqlLocalizer(self.names, session.local_path, self.register)
+        self._paths = SparkPaths(session.scratch)
+        self.localizer = SqlLocalizer(self.names, self.local_path, self.register)
         self.set_conf({**_SETTINGS, **session.spark_conf})
 
     def prepare(self) -> None:
@@ -93,13 +97,17 @@ class _Catalog:
             self.execute(f"USE DATABASE {current.sql}")
             self._used = current
 
+    def local_path(self, path: str, creates: bool = False) -> str:
+        """Where a path of Fabric lies, as Spark can handle it."""
+        return self._paths.for_spark(self._session.local_path(path), creates=creates)
+
     def register_namespace(self, namespace: Namespace) -> None:
         """Make a lakehouse or schema known to Spark."""
         for length in range(1, len(namespace.parts) + 1):
             parts = namespace.parts[:length]
             if parts not in self._namespaces:
                 outer = Namespace(parts, namespace.folder)
-                location = string_literal(str(namespace.folder))
+                location = string_literal(self._paths.for_spark(str(namespace.folder)))
                 self.execute(f"CREATE DATABASE IF NOT EXISTS {outer.sql} LOCATION {location}")
                 self._namespaces.add(parts)
 
@@ -112,7 +120,7 @@ class _Catalog:
             del self._registered[table.sql]
             known = None
         if table.exists and not known:
-            location = string_literal(str(table.folder))
+            location = string_literal(self._paths.for_spark(str(table.folder)))
             self.execute(f"CREATE TABLE IF NOT EXISTS {table.sql} USING delta LOCATION {location}")
             self._registered[table.sql] = table
 
@@ -146,7 +154,31 @@ class _Catalog:
             partitioning_columns=partition_columns,
             options={"overwriteSchema": "true"},
         )
+        self.write(write)
+
+    def create_from_query(self, sql: str, folder: Path) -> None:
+        """Execute a statement that makes a table of a query."""
+        version = newest_version(folder)
+        self.execute(self.localizer.localize(sql))
+        make_columns_nullable(folder, version)
+
+    def write(self, write: Any) -> None:
+        """Write a DataFrame."""
+        folder = self._target_of(write)
+        version = newest_version(folder) if folder else 0
         self._run(pb2.Command(write_operation=write))
+        if folder:
+            make_columns_nullable(folder, version)
+
+    def _target_of(self, write: Any) -> Path | None:
+        if write.source.lower() not in ("", "delta"):
+            return None
+        options = {name.lower(): value for name, value in write.options.items()}
+        path = write.path or options.get("path")
+        if path:
+            return Path(self.local_path(path))
+        table = self.names.table(SqlStatement.parse(write.table.table_name).chain(0))
+        return table.folder if table else None
 
     def set_conf(self, settings: dict[str, str]) -> None:
         """Set Spark settings."""
@@ -194,27 +226,35 @@ def _named_table(catalog: _Catalog, message: Any) -> None:
 
 
 def _data_source(catalog: _Catalog, message: Any) -> None:
-    message.paths[:] = [catalog._session.local_path(path) for path in message.paths]  # noqa: SLF001
+    message.paths[:] = [catalog.local_path(path) for path in message.paths]
     _path_option(catalog, message)
 
 
 def _path_option(catalog: _Catalog, message: Any) -> None:
     for name in message.options:
         if name.lower() == _PATHS_OPTION:
-            message.options[name] = catalog._session.local_path(message.options[name])  # noqa: SLF001
+            message.options[name] = catalog.local_path(message.options[name])
 
 
 def _write(catalog: _Catalog, message: Any) -> None:
     if message.HasField("path"):
-        message.path = catalog._session.local_path(message.path)  # noqa: SLF001
+        message.path = catalog.local_path(message.path, creates=message.source.lower() in ("", "delta"))
     if message.HasField("table"):
         message.table.table_name = catalog.localizer.localize_name(message.table.table_name, creates=True)
     _path_option(catalog, message)
 
 
 def _command(catalog: _Catalog, message: Any) -> None:
-    if not message.HasField("write_operation_v2"):
-        return
+    if message.HasField("write_operation_v2"):
+        _replace_v2(catalog, message)
+    if message.HasField("write_operation"):
+        catalog.localize(message.write_operation)
+        catalog.write(message.write_operation)
+        message.Clear()
+        message.sql_command.input.sql.query = NOTHING
+
+
+def _replace_v2(catalog: _Catalog, message: Any) -> None:
     write = message.write_operation_v2
     replaces = (pb2.WriteOperationV2.MODE_CREATE_OR_REPLACE, pb2.WriteOperationV2.MODE_REPLACE)
     table = catalog.names.table(SqlStatement.parse(write.table_name).chain(0))

@@ -86,9 +86,9 @@ class SqlLocalizer:
     """
 
     def __init__(
-        self, names: TableNames, local_path: Callable[[str], str], on_table: Callable[[TableName], None]
+        self, names: TableNames, local_path: Callable[[str, bool], str], on_table: Callable[[TableName], None]
     ) -> None:
-        """Call ``on_table`` for every table that a statement names."""
+        """Ask ``local_path`` for a path (and whether it is created), call ``on_table`` for every table named."""
         self._names = names
         self._local_path = local_path
         self._on_table = on_table
@@ -110,7 +110,7 @@ class SqlLocalizer:
             if token.kind == "word" and len(chain) == 1 and token.text.upper() in _CLAUSES:
                 clauses[-1] = token.text.upper()
             elif token.kind == "string" and before in ("LOCATION", "PATH"):
-                path = self._local_path(string_value(token.text))
+                path = self._local_path(string_value(token.text), is_create)
                 statement.replace(place, 1, string_literal(path))
             elif chain and self._is_table_place(statement, place, chain, clauses[-1], is_create):
                 self._replace_name(statement, place, chain, ctes, creates=is_create and place < 8)
@@ -155,7 +155,7 @@ class SqlLocalizer:
             and chain[0].lower() in _FILE_FORMATS
             and statement.token(place + 2).kind == "quoted"
         ):
-            path = self._local_path(chain[1])
+            path = self._local_path(chain[1], creates)
             statement.replace(place, 2, f"{chain[0]}.`{path}`")
             return
         lower = chain[-1].lower()
@@ -172,7 +172,9 @@ class SqlLocalizer:
         if table is None:
             return
         self._on_table(table)
-        if table.exists or creates or len(chain) > 1 or table.sql in self._names.views:
+        if creates:
+            self._names.created.add(table.sql)
+        if table.exists or len(chain) > 1 or table.sql in self._names.created | self._names.views:
             name = table.sql if len(chain) > 1 else quoted(table.name)
             statement.replace(place, len(chain), name)
 

@@ -2,16 +2,21 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from fabric_assets.local.engine.kernel import spark_maintenance
 from fabric_assets.local.engine.kernel.spark_names import Namespace, TableName, TableNames
+from fabric_assets.local.engine.kernel.spark_paths import is_safe_name
 from fabric_assets.local.engine.kernel.spark_sql import SqlStatement
-from fabric_assets.local.engine.kernel.sql_text import string_literal, string_value
+from fabric_assets.local.engine.kernel.sql_text import quoted, string_literal, string_value
 from fabric_assets.local.engine.kernel.unsupported import NotSupportedLocallyError
 from fabric_assets.local.lakehouse import nearest
 
-_NOTHING = "SELECT 'done' AS result WHERE false"
+NOTHING = "SELECT 'done' AS result WHERE false"
+"""What Spark executes when the work is done already."""
+
 _DATABASE_WORDS = ("DATABASE", "SCHEMA", "NAMESPACE")
 
 
@@ -34,6 +39,12 @@ class Catalog(Protocol):
 
     def register_all(self, namespace: Namespace | None) -> None:
         """Make all tables of a namespace known to Spark."""
+
+    def create_from_query(self, sql: str, folder: Path) -> None:
+        """Execute a statement that makes a table of a query."""
+
+    def local_path(self, path: str, creates: bool = False) -> str:
+        """Where a path of Fabric lies, as Spark can handle it."""
 
     def overwrite(self, table: TableName, query: str, partition_columns: list[str]) -> None:
         """Replace a table by the result of a query."""
@@ -86,7 +97,7 @@ def _drop(statement: SqlStatement, catalog: Catalog) -> str | None:
                 f"schema '{chain[-1]}' is not empty; add CASCADE to drop its tables too"
             )
         shutil.rmtree(namespace.folder)
-        return _NOTHING
+        return NOTHING
     if what == "VIEW" and chain:
         catalog.names.views.discard(chain[-1].lower())
     if what == "TABLE" and chain:
@@ -96,7 +107,8 @@ def _drop(statement: SqlStatement, catalog: Catalog) -> str | None:
             shutil.rmtree(table.folder)
             catalog.execute(f"DROP TABLE IF EXISTS {table.sql}")
             catalog.register(catalog.names.table(chain) or table)
-            return _NOTHING
+            catalog.names.created.discard(table.sql)
+            return NOTHING
     return None
 
 
@@ -104,9 +116,62 @@ def _create(statement: SqlStatement, catalog: Catalog) -> str | None:
     place = 3 if statement.words(3)[1:] == ["OR", "REPLACE"] else 1
     if statement.word(place) in _DATABASE_WORDS:
         return _create_schema(statement, catalog, place + 1)
-    if statement.word(0) == "CREATE" and place == 3 and statement.word(3) == "TABLE":
-        return _replace_table(statement, catalog)
+    if statement.word(place) == "EXTERNAL":
+        place += 1
+    if statement.word(place) != "TABLE":
+        return None
+    is_replace = statement.word(place - 1) == "REPLACE"
+    place += 4 if statement.words(place + 4)[place + 1 :] == ["IF", "NOT", "EXISTS"] else 1
+    chain = statement.chain(place)
+    table = catalog.names.table(chain) if chain else None
+    if table is None:
+        return None
+    if not table.exists and not is_safe_name(table.name):
+        raise NotSupportedLocallyError(
+            f"table '{chain[-1]}' cannot be created: the embedded Spark writes only tables whose names are made of "
+            "the letters a to z, digits and '_'"
+        )
+    definition = _Definition.parse(statement, place + 2 * len(chain) - 1, catalog)
+    if definition.query and (is_replace or not table.exists):
+        if is_replace and table.exists and not definition.location:
+            catalog.register(table)
+            catalog.overwrite(table, definition.query, definition.partition_columns)
+        else:
+            catalog.create_from_query(statement.text(), definition.location or table.folder)
+        return NOTHING
     return None
+
+
+@dataclass
+class _Definition:
+    """What stands behind the name in ``CREATE TABLE name``."""
+
+    query: str = ""
+    location: Path | None = None
+    partition_columns: list[str] = field(default_factory=list)
+
+    @classmethod
+    def parse(cls, statement: SqlStatement, place: int, catalog: Catalog) -> "_Definition":
+        """Read it from this place on."""
+        definition, depth = cls(), 0
+        for at in range(place, len(statement)):
+            token, before = statement.token(at), statement.word(at - 1)
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
+            if depth == 0 and statement.word(at) == "AS":
+                rest = statement.tokens[statement.significant[at] + 1 :]
+                definition.query = "".join(each.text for each in rest)
+                break
+            if depth == 1 and token.is_name and _follows_partitioned_by(statement, at):
+                definition.partition_columns.append(token.name)
+            if before == "LOCATION" and token.kind == "string":
+                definition.location = Path(catalog.local_path(string_value(token.text), True))
+        return definition
+
+
+def _follows_partitioned_by(statement: SqlStatement, place: int) -> bool:
+    while statement.token(place).text != "(":
+        place -= 1
+    return statement.words(place)[-2:] == ["PARTITIONED", "BY"]
 
 
 def _create_schema(statement: SqlStatement, catalog: Catalog, place: int) -> str:
@@ -127,37 +192,35 @@ def _create_schema(statement: SqlStatement, catalog: Catalog, place: int) -> str
         raise NotSupportedLocallyError(
             f"schema '{'.'.join(chain)}' exists already; write CREATE SCHEMA IF NOT EXISTS"
         )
-    return _NOTHING
+    return NOTHING
 
 
-def _replace_table(statement: SqlStatement, catalog: Catalog) -> str | None:
-    """``CREATE OR REPLACE TABLE ... AS``: the embedded Spark keeps the columns of a table that it replaces."""
-    chain = statement.chain(4)
-    table = catalog.names.table(chain) if chain else None
-    if table is None or not table.exists:
+def _insert(statement: SqlStatement, catalog: Catalog) -> str | None:
+    """``INSERT INTO t (columns) ...``: the embedded Spark wants all columns of the table, in its order and types."""
+    place = 3 if statement.word(2) == "TABLE" else 2
+    chain = statement.chain(place)
+    table = catalog.names.table(chain) if chain and statement.word(1) in ("INTO", "OVERWRITE") else None
+    place += 2 * len(chain) - 1
+    if (
+        table is None
+        or not table.exists
+        or statement.token(place).text != "("
+        or statement.word(place + 1) == "SELECT"
+    ):
         return None
-    place, depth = 4 + 2 * len(chain) - 1, 0
-    partition_columns: list[str] = []
-    while place < len(statement):
-        token = statement.token(place)
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if depth == 0 and statement.word(place) == "AS":
-            break
-        if (
-            depth == 1
-            and token.is_name
-            and statement.words(place)[place - 3 : place - 1] == ["PARTITIONED", "BY"]
-        ):
-            partition_columns.append(token.name)
-        if statement.word(place) == "LOCATION":
-            return None
+    columns: list[str] = []
+    while statement.token(place).text != ")" and place < len(statement):
         place += 1
-    if place == len(statement):
+        if statement.token(place).is_name:
+            columns.append(statement.token(place).name)
+    query = "".join(
+        token.text for token in statement.tokens[statement.significant[min(place, len(statement) - 1)] + 1 :]
+    )
+    values = spark_maintenance.aligned_columns(table, columns)
+    if not values:
         return None
-    query = "".join(token.text for token in statement.tokens[statement.significant[place] + 1 :])
-    catalog.register(table)
-    catalog.overwrite(table, query, partition_columns)
-    return _NOTHING
+    names = ", ".join(map(quoted, columns))
+    return f"INSERT {statement.word(1)} {table.sql} SELECT {values} FROM ({query}) AS given({names})"  # noqa: S608
 
 
 def _show(statement: SqlStatement, catalog: Catalog) -> str | None:
@@ -236,13 +299,13 @@ def _alter(statement: SqlStatement, catalog: Catalog) -> str | None:
         )
     table.folder.rename(target.folder)
     catalog.register(catalog.names.table(chain) or table)
-    return _NOTHING
+    return NOTHING
 
 
 def _nothing(statement: SqlStatement, catalog: Catalog) -> str:
     """Hints to a cluster's caches and statistics: the embedded Spark has none to keep."""
     del statement, catalog
-    return _NOTHING
+    return NOTHING
 
 
 def _known_namespace(chain: tuple[str, ...], catalog: Catalog) -> Namespace:
@@ -268,6 +331,7 @@ def _known_table(statement: SqlStatement, place: int, catalog: Catalog) -> Table
 
 _HANDLERS: dict[str, Callable[[SqlStatement, Any], str | None]] = {
     "USE": _use,
+    "INSERT": _insert,
     "SET": _set,
     "DROP": _drop,
     "CREATE": _create,

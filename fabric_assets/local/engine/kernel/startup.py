@@ -19,7 +19,7 @@ def start(shell: Any, context_file: Path) -> KernelSession:
     """Give the shell what a notebook of Fabric finds: session, magics, predefined names."""
     context = KernelContext.read(context_file)
     context_file.unlink()
-    session = start_session(context, shell.user_ns)
+    session = start_session(context, context_file.parent, shell.user_ns)
     if session.default_lakehouse:
         session.set_default_lakehouse(session.default_lakehouse)
     os.environ["FABRIC_LOCAL_JOB_INSTANCE"] = context.job_instance_id
