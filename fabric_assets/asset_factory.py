@@ -91,6 +91,8 @@ def notebook_asset(
     one_partition = partitions_def is not None and not single_run
     checked_arguments = Arguments(name, arguments or {}, partitioned=one_partition)
     checks = list(check_specs or ())
+    # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its notebook anew.
+    policy = retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
     definition_metadata = {NOTEBOOK_METADATA: notebook, **(metadata or {})}
     if workspace:
         definition_metadata[WORKSPACE_METADATA] = workspace
@@ -106,10 +108,16 @@ def notebook_asset(
                 compute=compute,
                 timeout_seconds=timeout_seconds,
                 log=context.log.info,
-                ledger=InstanceLedger(context.instance, run_id=context.run_id),
+                ledger=InstanceLedger(context.instance, run_id=context.run.run_id),
             )
         except FabricError as error:
-            raise failure(error) from None
+            failed = failure(error)
+            if error.retriable and context.retry_number < policy.max_retries:
+                raise dg.RetryRequested(
+                    max_retries=policy.max_retries,
+                    seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
+                ) from failed
+            raise failed from None
         return dg.MaterializeResult(
             asset_key=asset_key,
             metadata=outcome_metadata(outcome, attempts=context.retry_number + 1),
@@ -120,7 +128,6 @@ def notebook_asset(
         key=asset_key,
         deps=list(deps),
         config_schema=checked_arguments.config_schema,
-        retry_policy=retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds),
         description=description or f"Loaded by the Fabric notebook {notebook}.",
         group_name=group_name,
         owners=owners,

@@ -170,6 +170,7 @@ class FabricResource(dg.ConfigurableResource):
             poll_seconds=poll_seconds,
             cancel_timeout_seconds=self.cancel_timeout_seconds,
             cancel_on_terminate=self.cancel_on_terminate,
+            find_started_seconds=min(60.0, self.patience_seconds),
         )
         portal_url = None if connection.is_local else self.portal_url.rstrip("/")
         key = (connection, limits, portal_url, self.request_timeout_seconds, self.patience_seconds)

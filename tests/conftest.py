@@ -6,8 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
+import dagster as dg
 import pytest
 
+from fabric_assets import FabricResource
 from fabric_assets.client.auth import StaticToken, TokenSource
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.local import ServedFabric, serve_in_thread
@@ -60,3 +62,28 @@ def with_client(
             return await work(client)
 
     return asyncio.run(run())
+
+
+def resource(fabric: ServedFabric, **fields: Any) -> FabricResource:
+    """The Fabric resource for ``fabric``, with short waits."""
+    settings = {"poll_seconds": 0.02, "cancel_timeout_seconds": 10.0, **fields}
+    return FabricResource(
+        workspace=fabric.workspace_id, api_url=fabric.url, access_token=fabric.token, **settings
+    )
+
+
+def materialize(
+    assets: dg.AssetsDefinition | list[dg.AssetsDefinition],
+    fabric: ServedFabric,
+    *,
+    fields: dict[str, Any] | None = None,
+    **options: Any,
+) -> dg.ExecuteInProcessResult:
+    """Materialize assets in this process; a failure is a result, not an exception."""
+    definitions = assets if isinstance(assets, list) else [assets]
+    return dg.materialize(
+        definitions,
+        resources={"fabric": resource(fabric, **(fields or {}))},
+        raise_on_error=False,
+        **options,
+    )

@@ -1,0 +1,20 @@
+"""A job of two notebooks that never end, for the tests of termination."""
+
+import os
+
+import dagster as dg
+
+from fabric_assets import FabricResource, notebook_asset
+
+executors = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+
+defs = dg.Definitions(
+    assets=[notebook_asset(name, notebook=name, timeout_seconds=None) for name in ("Orders", "Customers")],
+    jobs=[dg.define_asset_job("load", selection="*")],
+    resources={
+        "fabric": FabricResource(
+            poll_seconds=0.05, cancel_on_terminate=os.environ.get("KEEP_RUNNING") is None
+        )
+    },
+    executor=executors[os.environ["EXECUTOR"]],
+)

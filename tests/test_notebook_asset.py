@@ -1,0 +1,386 @@
+"""Notebook assets, materialized against the local Fabric over real HTTP: what becomes of each outcome."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from fabric_assets import ComputeSettings, config_field, fixed, notebook_asset, partition_key
+from tests.conftest import Simulate, materialize
+
+
+def load(**options: Any) -> dg.AssetsDefinition:
+    return notebook_asset("DimX", notebook="LoadDimX", **{"retry_interval_seconds": 0, **options})
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    (event,) = result.asset_materializations_for_node("DimX")
+    return {key: value.value for key, value in event.metadata.items()}
+
+
+def failure(result: dg.ExecuteInProcessResult) -> tuple[str, dict[str, Any]]:
+    """Description and metadata of the failure that ended the step."""
+    (event,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
+    data = event.step_failure_data
+    assert data.user_failure_data is not None
+    return data.user_failure_data.description or "", {
+        key: value.value for key, value in data.user_failure_data.metadata.items()
+    }
+
+
+def lines(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    return [r.user_message for r in instance.all_logs(run_id) if r.dagster_event is None]
+
+
+def test_a_completed_job_instance_materializes_the_asset_with_all_that_is_known_of_it(
+    simulate: Simulate,
+) -> None:
+    exit_value = json.dumps({"row_count": 12, "rows_inserted": 3})
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"run_seconds": 0.1, "exit_value": exit_value}])
+
+    result = materialize(load(arguments={"recreate": False, "source": fixed("erp")}), fabric)
+
+    known = metadata(result)
+    (started,) = fabric.started
+    assert known["fabric/job_instance_id"] == started.id
+    assert known["fabric/notebook"] == "LoadDimX"
+    assert known["fabric/workspace"] == "Local"
+    assert known["fabric/workspace_id"] == fabric.workspace_id
+    assert known["fabric/parameters"] == {"recreate": False, "source": "erp"} == dict(started.parameters)
+    assert known["fabric/ended"] >= known["fabric/started"]
+    assert known["fabric/duration_seconds"] >= 0.1
+    assert known["fabric/queued_seconds"] >= 0
+    assert known["fabric/attempts"] == 1
+    assert known["fabric/exit_value"] == exit_value
+    assert known["fabric/job_instance_url"].startswith("http://127.0.0.1:")
+    assert (known["dagster/row_count"], known["rows_inserted"]) == (12, 3)
+
+
+def test_the_run_config_is_typed_and_reaches_the_notebook(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    asset = load(arguments={"recreate": False, "days": config_field(int)})
+
+    result = materialize(
+        asset, fabric, run_config={"ops": {"DimX": {"config": {"recreate": True, "days": 7}}}}
+    )
+
+    assert result.success
+    assert dict(fabric.started[0].parameters) == {"recreate": True, "days": 7}
+    with pytest.raises(dg.DagsterInvalidConfigError, match="recreate"):
+        materialize(asset, fabric, run_config={"ops": {"DimX": {"config": {"recreate": "maybe", "days": 7}}}})
+
+
+def test_the_partition_key_reaches_the_notebook(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    asset = load(
+        arguments={"day": partition_key()},
+        partitions_def=dg.DailyPartitionsDefinition(start_date="2026-01-01"),
+    )
+
+    assert materialize(asset, fabric, partition_key="2026-01-31").success
+    assert dict(fabric.started[0].parameters) == {"day": "2026-01-31"}
+
+
+@pytest.mark.parametrize(
+    ("simulated", "words", "error_code"),
+    [
+        pytest.param(
+            {"status": "Failed", "failure_reason": {"errorCode": "Boom", "message": "no table orders"}},
+            ["'LoadDimX' failed after", "no table orders", "(error code Boom)"],
+            "Boom",
+            id="Failed",
+        ),
+        pytest.param(
+            {"status": "Cancelled"}, ["'LoadDimX' was cancelled in Fabric"], "Cancelled", id="Cancelled"
+        ),
+        pytest.param(
+            {"status": "Deduped"}, ["did not run", "another one", "(Deduped)"], "Deduped", id="Deduped"
+        ),
+    ],
+)
+def test_every_other_end_fails_the_asset_with_reason_id_and_link(
+    simulate: Simulate, simulated: dict, words: Sequence[str], error_code: str
+) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[simulated])
+
+    result = materialize(load(retry=0), fabric)
+
+    text, known = failure(result)
+    assert not result.success
+    assert all(word in text for word in words), text
+    assert fabric.started[0].id in text
+    assert known["fabric/job_instance_id"] == fabric.started[0].id
+    assert known["fabric/error_code"] == error_code
+    assert known["fabric/status"] == simulated["status"]
+    assert known["fabric/job_instance_url"].startswith("http://127.0.0.1:")
+    assert result.asset_materializations_for_node("DimX") == []
+
+
+def test_a_failed_job_instance_is_started_again_as_often_as_configured(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"nth": 1, "status": "Failed"}, {}])
+
+    result = materialize(load(retry=1), fabric)
+
+    assert result.success
+    assert metadata(result)["fabric/attempts"] == 2
+    assert metadata(result)["fabric/job_instance_id"] == fabric.started[1].id
+
+
+def test_the_last_retry_fails_the_asset(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"status": "Failed"}])
+
+    result = materialize(load(retry=2), fabric)
+
+    text, _ = failure(result)
+    assert len(fabric.started) == 3
+    assert fabric.started[2].id in text
+
+
+def test_the_interval_before_a_retry_is_dagsters_to_wait(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"nth": 1, "status": "Failed"}, {}])
+    policy = dg.RetryPolicy(max_retries=5, delay=0.25)
+
+    result = materialize(load(retry_policy=policy), fabric)
+
+    (event,) = [e for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert event.step_retry_data.seconds_to_wait == 0.25
+
+
+def test_a_timeout_cancels_the_job_instance_and_fails_the_asset(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"never_ends": True}])
+
+    result = materialize(load(timeout_seconds=0.3, retry=0), fabric)
+
+    text, known = failure(result)
+    assert "did not end within 0.3 s; the job instance was cancelled" in text
+    assert "Raise `timeout_seconds` of asset DimX" in text
+    assert known["fabric/status"] == "Cancelled"
+    assert any(request.path.endswith("/cancel") for request in fabric.requests)
+
+
+def test_one_line_per_change_of_status_and_none_per_read(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"queued_seconds": 0.2, "run_seconds": 0.6}])
+
+    with dg.instance_for_test() as instance:
+        result = materialize(load(), fabric, instance=instance)
+        said = lines(instance, result.run_id)
+
+    job_instance = fabric.started[0].id
+    reads = [r for r in fabric.requests if r.path.endswith(f"/jobs/instances/{job_instance}")]
+    assert [line.split(" after ")[0] for line in said] == [
+        f"started job instance {job_instance} of notebook 'LoadDimX' in workspace 'Local'",
+        f"job instance {job_instance} is NotStarted",
+        f"job instance {job_instance} is InProgress",
+        f"job instance {job_instance} is Completed",
+    ]
+    assert len(reads) > len(said)
+
+
+@pytest.mark.parametrize("unseen_as", ["404", "RequestExecutionFailed"])
+def test_a_job_instance_that_is_not_visible_yet_is_waited_for(simulate: Simulate, unseen_as: str) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], service={"unseen_seconds": 0.4, "unseen_as": unseen_as})
+
+    assert materialize(load(), fabric).success
+    assert len(fabric.started) == 1
+
+
+def test_an_unknown_status_is_waited_on(simulate: Simulate) -> None:
+    statuses = [{"status": "Throttling"}]
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"run_seconds": 0.3, "statuses": statuses}])
+
+    with dg.instance_for_test() as instance:
+        result = materialize(load(), fabric, instance=instance)
+        said = " ".join(lines(instance, result.run_id))
+
+    assert result.success
+    assert "is Throttling after" in said
+
+
+def test_a_status_that_lags_behind_is_waited_for(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], service={"lag_seconds": 0.4})
+
+    result = materialize(load(), fabric)
+
+    assert metadata(result)["fabric/duration_seconds"] < 0.4
+
+
+@pytest.mark.parametrize("location", ["collection", "missing", "foreign"])
+def test_a_start_without_the_job_instances_id_finds_it_in_the_list(simulate: Simulate, location: str) -> None:
+    fabric = simulate(
+        notebooks=["LoadDimX"], job_instances=[{"run_seconds": 0.2}], service={"location": location}
+    )
+
+    result = materialize(load(), fabric)
+
+    assert metadata(result)["fabric/job_instance_id"] == fabric.started[0].id
+    assert len(fabric.started) == 1
+
+
+@pytest.mark.parametrize("fault", [{"drop": "after"}, {"status": 502, "body": "<html>"}], ids=["lost", "502"])
+def test_a_start_whose_answer_is_lost_is_looked_up_and_not_repeated(simulate: Simulate, fault: dict) -> None:
+    fabric = simulate(
+        notebooks=["LoadDimX"],
+        job_instances=[{"run_seconds": 0.2}],
+        faults=[{"method": "POST", "path": "*/jobs/*", **fault}],
+    )
+
+    # 502 is answered in the simulation before the service acts, so there is nothing to be found.
+    result = materialize(load(), fabric, fields={"patience_seconds": 1.0})
+
+    posts = [r for r in fabric.requests if r.method == "POST" and "/jobs/" in r.path]
+    assert len(posts) == 1
+    if "drop" in fault:
+        assert metadata(result)["fabric/job_instance_id"] == fabric.started[0].id
+    else:
+        text, _ = failure(result)
+        assert "did not say which job instance" in text
+        assert "before you start it again" in text
+
+
+def test_a_missing_notebook_is_not_retried_and_the_nearest_names_are_shown(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimY", "LoadDimZ", "Quarterly"])
+
+    result = materialize(load(retry=3), fabric)
+
+    text, _ = failure(result)
+    assert "there is no Notebook 'LoadDimX' (from asset DimX) in workspace 'Local'" in text
+    assert "'LoadDimY' (" in text
+    assert "'Quarterly'" not in text
+    assert len([e for e in result.all_events if e.event_type_value == "STEP_UP_FOR_RETRY"]) == 0
+
+
+def test_a_missing_workspace_says_where_it_was_configured(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+
+    text, _ = failure(materialize(load(workspace="Lokal", retry=0), fabric))
+
+    assert "there is no workspace 'Lokal' (from asset DimX)" in text
+    assert f"'Local' ({fabric.workspace_id})" in text
+
+
+def test_a_missing_lakehouse_is_named(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    asset = load(compute=ComputeSettings(default_lakehouse="Bronze"), retry=0)
+
+    text, _ = failure(materialize(asset, fabric))
+
+    assert "there is no Lakehouse 'Bronze' (from the compute settings of asset DimX)" in text
+
+
+def test_a_notebook_can_be_named_by_its_id_and_without_case(simulate: Simulate) -> None:
+    fabric = simulate(with_sample=True)
+    by_name = notebook_asset("DimX", notebook="aquavilla_loaddimcalendar")
+    notebook_id = metadata(materialize(by_name, fabric))["fabric/notebook_id"]
+
+    by_id = notebook_asset("DimX", notebook=notebook_id, workspace="Local")
+
+    assert metadata(materialize(by_id, fabric))["fabric/notebook"] == "AquaVilla_LoadDimCalendar"
+
+
+def test_compute_settings_are_resolved_and_sent(simulate: Simulate) -> None:
+    fabric = simulate(with_sample=True)
+    asset = notebook_asset(
+        "DimX",
+        notebook="AquaVilla_LoadDimCalendar",
+        compute=ComputeSettings(default_lakehouse="base", spark_conf={"a": "1"}, session_tag="dims"),
+    )
+
+    assert materialize(asset, fabric).success
+    (start,) = [r.path for r in fabric.requests if r.method == "POST"]
+    assert "/jobs/execute/instances?beta=false" in start
+
+
+def test_the_items_of_a_workspace_are_listed_once_for_all_assets(simulate: Simulate) -> None:
+    names = [f"Load{n}" for n in range(5)]
+    fabric = simulate(notebooks=names)
+    assets = [notebook_asset(f"Dim{n}", notebook=name) for n, name in enumerate(names)]
+
+    assert materialize(assets, fabric).success
+    assert len([r for r in fabric.requests if r.path.split("?")[0].endswith("/items")]) == 1
+
+
+def test_checks_come_from_the_exit_value(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"exit_value": '{"checks": {"unique": true}}'}])
+    checks = [dg.AssetCheckSpec("unique", asset="DimX"), dg.AssetCheckSpec("not_empty", asset="DimX")]
+
+    result = materialize(load(check_specs=checks), fabric)
+
+    assert {e.check_name: e.passed for e in result.get_asset_check_evaluations()} == {
+        "unique": True,
+        "not_empty": False,
+    }
+
+
+def test_what_asset_offers_stays_available() -> None:
+    asset = load(
+        deps=["Raw"],
+        group_name="dimensions",
+        owners=["team:finance"],
+        tags={"domain": "sales"},
+        kinds=["fabric"],
+        description="Stores",
+        pool="fabric",
+        code_version="3",
+        partitions_def=dg.StaticPartitionsDefinition(["a"]),
+        automation_condition=dg.AutomationCondition.eager(),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=24)),
+    )
+
+    (spec,) = asset.specs
+    assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey("Raw")]
+    assert (spec.group_name, list(spec.owners), spec.description) == (
+        "dimensions",
+        ["team:finance"],
+        "Stores",
+    )
+    assert spec.tags["domain"] == "sales"
+    assert spec.kinds == {"fabric"}
+    assert spec.code_version == "3"
+    assert spec.automation_condition is not None
+    assert spec.freshness_policy is not None
+    assert asset.partitions_def == dg.StaticPartitionsDefinition(["a"])
+    assert asset.op.pool == "fabric"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"retry": -1}, "retry must be a whole number from 0", id="retry"),
+        pytest.param({"retry": 1.5}, "retry must be a whole number from 0", id="retry-fraction"),
+        pytest.param(
+            {"retry_interval_seconds": -1}, "retry_interval_seconds must not be negative", id="interval"
+        ),
+        pytest.param({"timeout_seconds": 0}, "timeout_seconds must be positive or None", id="timeout"),
+        pytest.param({"arguments": {"a": [1]}}, "parameter 'a' has the type list", id="argument"),
+        pytest.param(
+            {"compute": ComputeSettings(python_cores=4, session_tag="x")}, "cannot stand beside", id="compute"
+        ),
+        pytest.param(
+            {"compute": ComputeSettings(spark_conf={"n": 1})},  # type: ignore[dict-item]
+            "values of `spark_conf` must be strings",
+            id="spark-conf",
+        ),
+        pytest.param(
+            {
+                "arguments": {"day": partition_key()},
+                "partitions_def": dg.StaticPartitionsDefinition(["a"]),
+                "backfill_policy": dg.BackfillPolicy.single_run(),
+            },
+            "no single partition",
+            id="partition-key-of-a-range",
+        ),
+    ],
+)
+def test_bad_options_are_refused_at_definition_time_with_the_assets_name(options: dict, message: str) -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="asset DimX: ") as caught:
+        load(**options)
+
+    assert message in str(caught.value)
+
+
+def test_a_notebook_without_a_name_is_refused() -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="no display name and no GUID"):
+        notebook_asset("DimX", notebook=" ")
