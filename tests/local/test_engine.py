@@ -85,7 +85,10 @@ def test_the_failing_cell_is_named_with_its_error(home: EngineHome) -> None:
 
 
 EXIT_CASES = {
-    "function": "def end():\n    try:\n        mssparkutils.notebook.exit('value')\n    except Exception:\n        pass\nend()",
+    "function": (
+        "def end():\n    try:\n        mssparkutils.notebook.exit('value')\n    except Exception:\n        pass\n"
+        "end()"
+    ),
     "bare-except": "try:\n    mssparkutils.notebook.exit('value')\nexcept:\n    pass\nprint('rest of the cell')",
     "run-notebook": "%run Ends",
     "finally": "import notebookutils.notebook as n\ntry:\n    n.exit('value')\nfinally:\n    print('cleaned')",

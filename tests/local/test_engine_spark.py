@@ -1,5 +1,6 @@
 import json
 import uuid
+from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -77,7 +78,7 @@ SELECT * FROM Dim_Order ORDER BY Id
 """,
         "found['sqldf'] = [list(row) for row in _sqldf.collect()]\n"
         "found['gone'] = [rows('DROP TABLE IF EXISTS Curated.DIM_ORDER'), spark.catalog.tableExists('dim_order')]\n"
-        "found['recreated'] = rows('CREATE TABLE dim_Order AS SELECT 1 AS Only') and rows('SELECT * FROM dim_order')",
+        "found['recreated'] = rows('CREATE TABLE dim_Order AS SELECT 1 AS Only') or rows('SELECT * FROM dim_order')",
     )
     executed = home.run("Names")
     found = executed.value
@@ -176,6 +177,55 @@ spark.sql('DROP TABLE care_2')
     assert "'Curatd' was not found; nearest: 'curated'" in found["use"]
     assert "nearest: 'care_2'" in found["optimize"]
     assert found["same session"] is True
+
+
+def test_columns_made_from_constants_can_be_null_as_in_spark(home: EngineHome) -> None:
+    _notebook(
+        home,
+        "Nulls",
+        """
+frame = spark.sql("SELECT 1 AS Id, 'x' AS Name")
+frame.write.saveAsTable('Nulls_1')
+frame.write.format('delta').save('Tables/nulls_2')
+frame.writeTo('nulls_3').create()
+spark.sql("CREATE TABLE nulls_4 AS SELECT 1 AS Id, 'x' AS Name")
+frame.selectExpr('*', '2 AS more').write.mode('overwrite').option('overwriteSchema', 'true').saveAsTable('nulls_4')
+for number in (1, 2, 3, 4):
+    spark.sql(f'INSERT INTO nulls_{number} (Name) VALUES (NULL)')
+    found[number] = rows(f'SELECT Id, NAME FROM nulls_{number} ORDER BY id NULLS FIRST')
+    spark.sql(f'DROP TABLE nulls_{number}')
+spark.sql('CREATE TABLE nulls_5 (a INT NOT NULL)')
+found['declared'] = error_of(lambda: spark.sql('INSERT INTO nulls_5 VALUES (NULL)'))
+""",
+    )
+    found = home.run("Nulls").value
+    for number in "1234":
+        assert found[number] == [[None, None], [1, "x"]]
+    assert "NOT NULL constraint violated for column: a" in found["declared"]
+
+
+def test_folders_with_blanks_and_umlauts_are_no_problem(tmp_path: Path) -> None:
+    home = EngineHome(tmp_path / "Mein Projekt (ü%)")
+    _notebook(
+        home,
+        "Blanks",
+        """
+spark.range(2).write.saveAsTable('t1')
+spark.range(3).write.format('delta').save('Tables/t2')
+spark.sql("CREATE TABLE t3 PARTITIONED BY (ort) AS SELECT 1 AS a, 'Köln / Süd' AS ort")
+spark.range(4).write.format('delta').save('Files/Größen 1/x')
+found['counts'] = [spark.table(name).count() for name in ('t1', 'T2', 't3', 'delta.`Files/Größen 1/x`')]
+spark.range(1).coalesce(1).write.csv('Files/Größen 2')
+found['csv'] = spark.read.csv('Files/Größen 2').count()
+found['name'] = error_of(lambda: spark.sql('CREATE TABLE größe AS SELECT 1 AS a'))
+""",
+    )
+    found = home.run("Blanks").value
+    assert found["counts"] == [2, 3, 1, 4]
+    assert found["csv"] == 1
+    assert "letters a to z" in found["name"]
+    assert DeltaTable(str(home.lakehouse("Curated") / "Tables" / "t3")).to_pyarrow_table().num_rows == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["Mein Projekt (ü%)"]
 
 
 def test_lakehouses_with_schemas_and_of_other_workspaces(home: EngineHome) -> None:

@@ -13,8 +13,10 @@ def newest_version(folder: Path) -> int:
     return max(versions, default=-1)
 
 
-def make_columns_nullable(folder: Path, after_version: int) -> None:
+def make_columns_nullable(folder: Path, after_version: int) -> bool:
     """Let the columns of a table be null if a write after this version defined them.
+
+    Returns whether anything had to be changed.
 
     Spark does so with every table that it makes from a query; the embedded Spark makes a column of constants
     ``NOT NULL``, so that the first null would fail.
@@ -23,15 +25,15 @@ def make_columns_nullable(folder: Path, after_version: int) -> None:
         for line in _commit(folder, version).read_text(encoding="utf-8").splitlines():
             metadata = json.loads(line).get("metaData") if line.strip() else None
             if metadata is not None:
-                _commit_nullable(folder, metadata)
-                return
+                return _commit_nullable(folder, metadata)
+    return False
 
 
-def _commit_nullable(folder: Path, metadata: dict[str, Any]) -> None:
+def _commit_nullable(folder: Path, metadata: dict[str, Any]) -> bool:
     schema = json.loads(metadata["schemaString"])
     nullable = _nullable(schema)
     if nullable == schema:
-        return
+        return False
     change = {
         "timestamp": int(time.time() * 1000),
         "operation": "CHANGE COLUMN",
@@ -44,6 +46,7 @@ def _commit_nullable(folder: Path, metadata: dict[str, Any]) -> None:
         _commit(folder, newest_version(folder) + 1).open("x") as stream,
     ):
         stream.write("".join(json.dumps(action) + "\n" for action in actions))
+    return True
 
 
 def _nullable(schema: Any) -> Any:

@@ -156,29 +156,35 @@ class _Catalog:
         )
         self.write(write)
 
-    def create_from_query(self, sql: str, folder: Path) -> None:
+    def create_from_query(self, sql: str, table: TableName, folder: Path) -> None:
         """Execute a statement that makes a table of a query."""
         version = newest_version(folder)
         self.execute(self.localizer.localize(sql))
-        make_columns_nullable(folder, version)
+        self._relax(table, folder, version)
 
     def write(self, write: Any) -> None:
         """Write a DataFrame."""
-        folder = self._target_of(write)
-        version = newest_version(folder) if folder else 0
-        self._run(pb2.Command(write_operation=write))
-        if folder:
-            make_columns_nullable(folder, version)
-
-    def _target_of(self, write: Any) -> Path | None:
-        if write.source.lower() not in ("", "delta"):
-            return None
         options = {name.lower(): value for name, value in write.options.items()}
         path = write.path or options.get("path")
-        if path:
-            return Path(self.local_path(path))
-        table = self.names.table(SqlStatement.parse(write.table.table_name).chain(0))
-        return table.folder if table else None
+        table = (
+            self.names.table(SqlStatement.parse(write.table.table_name).chain(0))
+            if write.table.table_name
+            else None
+        )
+        folder = Path(self.local_path(path)) if path else table.folder if table else None
+        if folder is None or write.source.lower() not in ("", "delta"):
+            self._run(pb2.Command(write_operation=write))
+            return
+        version = newest_version(folder)
+        self._run(pb2.Command(write_operation=write))
+        self._relax(table, folder, version)
+
+    def _relax(self, table: TableName | None, folder: Path, version: int) -> None:
+        """Let new columns be null, and Spark read the table's columns anew."""
+        if make_columns_nullable(folder, version) and table:
+            self.execute(f"DROP TABLE IF EXISTS {table.sql}")
+            location = string_literal(self._paths.for_spark(str(folder)))
+            self.execute(f"CREATE TABLE {table.sql} USING delta LOCATION {location}")
 
     def set_conf(self, settings: dict[str, str]) -> None:
         """Set Spark settings."""
@@ -255,20 +261,37 @@ def _command(catalog: _Catalog, message: Any) -> None:
 
 
 def _replace_v2(catalog: _Catalog, message: Any) -> None:
-    write = message.write_operation_v2
-    replaces = (pb2.WriteOperationV2.MODE_CREATE_OR_REPLACE, pb2.WriteOperationV2.MODE_REPLACE)
+    """Write ``writeTo(table).create()`` and ``.replace()`` with the older command, which the embedded Spark masters."""
+    write, modes = message.write_operation_v2, pb2.WriteOperationV2
     table = catalog.names.table(SqlStatement.parse(write.table_name).chain(0))
-    if write.mode in replaces and table and table.exists:
-        # The embedded Spark keeps the columns of a table that it replaces, unless it overwrites it like this.
-        catalog.register(table)
-        replacement = pb2.WriteOperation(
-            input=write.input,
-            source="delta",
-            table=_save_table(table),
-            mode=pb2.WriteOperation.SAVE_MODE_OVERWRITE,
-            options={**write.options, "overwriteSchema": "true"},
-        )
-        message.write_operation.CopyFrom(replacement)
+    columns = [
+        expression.unresolved_attribute.unparsed_identifier for expression in write.partitioning_columns
+    ]
+    if write.mode not in (modes.MODE_CREATE, modes.MODE_REPLACE, modes.MODE_CREATE_OR_REPLACE) or not all(
+        columns
+    ):
+        return
+    if (
+        table is None
+        or write.provider.lower() not in ("", "delta")
+        or write.mode == modes.MODE_REPLACE
+        and not table.exists
+    ):
+        return
+    replaces = write.mode != modes.MODE_CREATE and table.exists
+    options = {**write.options, "overwriteSchema": "true"} if replaces else dict(write.options)
+    kind = (
+        pb2.WriteOperation.SAVE_MODE_OVERWRITE if replaces else pb2.WriteOperation.SAVE_MODE_ERROR_IF_EXISTS
+    )
+    replacement = pb2.WriteOperation(
+        input=write.input,
+        source="delta",
+        table=_save_table(table),
+        mode=kind,
+        partitioning_columns=columns,
+        options=options,
+    )
+    message.write_operation.CopyFrom(replacement)
 
 
 def _save_table(table: TableName) -> Any:

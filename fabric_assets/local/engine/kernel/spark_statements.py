@@ -40,7 +40,7 @@ class Catalog(Protocol):
     def register_all(self, namespace: Namespace | None) -> None:
         """Make all tables of a namespace known to Spark."""
 
-    def create_from_query(self, sql: str, folder: Path) -> None:
+    def create_from_query(self, sql: str, table: TableName, folder: Path) -> None:
         """Execute a statement that makes a table of a query."""
 
     def local_path(self, path: str, creates: bool = False) -> str:
@@ -137,7 +137,7 @@ def _create(statement: SqlStatement, catalog: Catalog) -> str | None:
             catalog.register(table)
             catalog.overwrite(table, definition.query, definition.partition_columns)
         else:
-            catalog.create_from_query(statement.text(), definition.location or table.folder)
+            catalog.create_from_query(statement.text(), table, definition.location or table.folder)
         return NOTHING
     return None
 
