@@ -97,17 +97,13 @@ def item_of(request: Request, item_type: str | None = None) -> tuple[Workspace, 
 
 def job_instance_of(request: Request, item_type: str | None = None) -> JobInstance:
     """The job instance of the path; it stays readable after its item was deleted."""
-    context = context_of(request)
-    workspace = workspace_of(request)
-    item_id = request.path_params["item_id"]
-    found = context.state.job_instance(request.path_params["job_instance_id"])
-    if found is None or (found.workspace_id, found.item_id) != (workspace.id, item_id):
-        workspace.item(item_id, item_type)
-        raise errors.entity_not_found(
-            f"Job instance {request.path_params['job_instance_id']} of item {item_id}"
-        )
+    names = request.path_params
+    found = context_of(request).state.job_instance(names["job_instance_id"])
+    if found is None or (found.workspace_id, found.item_id) != (names["workspace_id"], names["item_id"]):
+        item_of(request, item_type)
+        raise errors.entity_not_found(f"Job instance {names['job_instance_id']} of item {names['item_id']}")
     if item_type not in (None, found.item_type):
-        raise errors.item_not_found(item_id, workspace.display_name)
+        raise errors.item_not_found(found.item_id, workspace_of(request).display_name)
     return found
 
 

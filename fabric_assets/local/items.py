@@ -5,8 +5,9 @@ import os
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,17 @@ class Workspace:
             raise errors.item_not_found(item_id, self.display_name)
         return item
 
-    def items_of_type(self, item_type: str) -> Iterator[Item]:
+    def items_of_type(self, item_type: str) -> list[Item]:
         """All items of a type that can be used."""
-        return (item for item in self.items.values() if item.type == item_type and item.problem is None)
+        return self._usable.get(item_type, [])
+
+    @cached_property
+    def _usable(self) -> dict[str, list[Item]]:
+        usable: defaultdict[str, list[Item]] = defaultdict(list)
+        for item in self.items.values():
+            if item.problem is None:
+                usable[item.type].append(item)
+        return dict(usable)
 
 
 class Workspaces:
@@ -355,13 +364,17 @@ def _refuse_duplicates(items: list[Item]) -> list[Item]:
         by_name[item.type, item.display_name.casefold()].append(item)
     checked = []
     for item in items:
+        same_id, same_name = by_id[item.id], by_name[item.type, item.display_name.casefold()]
+        if len(same_id) == len(same_name) == 1:
+            checked.append(item)
+            continue
         reasons = [item.problem] if item.problem else []
-        if len(same := by_id[item.id]) > 1:
-            reasons.append(f"it has the same logicalId {item.logical_id} as {_others(item, same)}")
-        if len(same := by_name[item.type, item.display_name.casefold()]) > 1:
-            reasons.append(f"it has the same type and name as {_others(item, same)}")
-        own_id = item.id if len(by_id[item.id]) == 1 else _item_id(item.id, str(item.path and item.path.name))
-        checked.append(replace(item, id=own_id, problem="; ".join(reasons) or None))
+        if len(same_id) > 1:
+            reasons.append(f"it has the same logicalId {item.logical_id} as {_others(item, same_id)}")
+        if len(same_name) > 1:
+            reasons.append(f"it has the same type and name as {_others(item, same_name)}")
+        own_id = item.id if len(same_id) == 1 else _item_id(item.id, str(item.path and item.path.name))
+        checked.append(replace(item, id=own_id, problem="; ".join(reasons)))
     return checked
 
 

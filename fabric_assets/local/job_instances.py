@@ -22,14 +22,13 @@ from fabric_assets.local.execution import (
     NotebookExecution,
     ParameterValue,
 )
+from fabric_assets.local.executions import default_lakehouse, notebook_execution, simulated_execution
 from fabric_assets.local.home import LocalHome
 from fabric_assets.local.items import Item, Workspace, Workspaces
+from fabric_assets.local.shared_sessions import SharedSessions
 from fabric_assets.local.simulate import SimulatedEngine
 from fabric_assets.local.start_request import JOB_TYPES, LakehouseChoice, StartRequest
 from fabric_assets.local.state import JobInstance, State
-
-NOTEBOOKS_PER_SESSION = 5
-"""So many notebooks share one high concurrency session."""
 
 _LOG = logging.getLogger(__name__)
 _LOGGED_STARTS = 100_000
@@ -91,7 +90,7 @@ class JobInstances:
         self._slots = nullcontext() if isinstance(engine, SimulatedEngine) else asyncio.Semaphore(slots)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._cancels: set[asyncio.Task[None]] = set()
-        self._sessions: dict[str, tuple[object, set[str]]] = {}
+        self._sessions = SharedSessions()
         self._stopping = False
         self.started: deque[StartedJobInstance] = deque(maxlen=_LOGGED_STARTS)
 
@@ -126,33 +125,21 @@ class JobInstances:
             raise errors.compute_type_mismatch(request.compute, item.compute)
         if self._stopping:
             raise errors.unknown_error("The local Fabric is being stopped.")
-        lakehouses = self._lakehouses()
-        default_lakehouse = self._default_lakehouse(workspace, request.default_lakehouse, lakehouses)
-        job_instance = JobInstance(
-            id=str(uuid.uuid4()),
-            workspace_id=workspace.id,
-            item_id=item.id,
-            item_name=item.display_name,
-            item_type=item.type,
-            job_type=job_type,
-            accepted_ns=self._clock.time_ns(),
-            root_activity_id=str(uuid.uuid4()),
-            livy_id=str(uuid.uuid4()),
-            compute=item.compute,
-            parameters=dict(request.parameters),
-            high_concurrency=request.high_concurrency,
-            session_tag=request.session_tag,
+        workspaces = self._workspaces.all()
+        lakehouse = default_lakehouse(workspace, workspaces, request.default_lakehouse)
+        job_instance = self._state.add_job_instance(
+            self._accepted(workspace, item, job_type, request, lakehouse)
         )
-        job_instance = self._with_session(
-            job_instance, (workspace.id, request.session_tag, default_lakehouse, request)
-        )
-        job_instance = self._state.add_job_instance(job_instance)
         self._log_start(job_instance, request)
         if isinstance(self._engine, SimulatedEngine):
             self._engine.plan(
                 job_instance.id, item.display_name, session_attached=job_instance.session_attached
             )
-        execution = self._execution(workspace, item, job_instance, request, lakehouses, default_lakehouse)
+            execution = simulated_execution(self._home, workspace, item, job_instance.id, request)
+        else:
+            execution = notebook_execution(
+                self._home, workspaces, workspace, item, job_instance.id, request, lakehouse
+            )
         task = asyncio.create_task(
             self._execute(job_instance, execution), name=f"job instance {job_instance.id}"
         )
@@ -173,6 +160,36 @@ class JobInstances:
         await asyncio.gather(*self._cancels, *self._tasks.values(), return_exceptions=True)
         if self._engine is not None:
             await self._engine.aclose()
+
+    def _accepted(
+        self,
+        workspace: Workspace,
+        item: Item,
+        job_type: str,
+        request: StartRequest,
+        lakehouse: LakehouseRef | None,
+    ) -> JobInstance:
+        job_instance = JobInstance(
+            id=str(uuid.uuid4()),
+            workspace_id=workspace.id,
+            item_id=item.id,
+            item_name=item.display_name,
+            item_type=item.type,
+            job_type=job_type,
+            accepted_ns=self._clock.time_ns(),
+            root_activity_id=str(uuid.uuid4()),
+            livy_id=str(uuid.uuid4()),
+            compute=item.compute,
+            parameters=dict(request.parameters),
+            high_concurrency=request.high_concurrency,
+            session_tag=request.session_tag,
+        )
+        if not request.high_concurrency or request.session_tag is None:
+            return job_instance
+        conf = frozenset(request.spark_conf.items())
+        used_for = (workspace.id, request.session_tag, lakehouse, item.compute, conf)
+        livy_id, attached = self._sessions.join(job_instance.id, job_instance.livy_id, used_for)
+        return replace(job_instance, livy_id=livy_id, session_attached=attached)
 
     async def _cancel_later(self, job_instance_id: str) -> None:
         await self._clock.sleep_until(self._clock.time_ns() + round(self._cancel_seconds * 1e9))
@@ -232,10 +249,7 @@ class JobInstances:
                     return
         finally:
             self._tasks.pop(job_instance.id, None)
-            _, users = self._sessions.get(job_instance.livy_id, (None, set()))
-            users.discard(job_instance.id)
-            if not users:
-                self._sessions.pop(job_instance.livy_id, None)
+            self._sessions.leave(job_instance.id, job_instance.livy_id)
 
     def _save_end(self, job_instance: JobInstance, result: ExecutionResult) -> None:
         status = result.status or ("Failed" if result.error is not None else "Completed")
@@ -268,90 +282,6 @@ class JobInstances:
                 request.default_lakehouse,
                 job_instance.accepted_ns,
             )
-        )
-
-    def _with_session(self, job_instance: JobInstance, settings: tuple[Any, ...]) -> JobInstance:
-        """Share the session of running notebooks with the same tag and settings, if there is room in one."""
-        if not job_instance.high_concurrency or job_instance.session_tag is None:
-            return job_instance
-        workspace_id, session_tag, lakehouse, request = settings
-        key = (
-            workspace_id,
-            session_tag,
-            lakehouse,
-            job_instance.compute,
-            frozenset(request.spark_conf.items()),
-        )
-        for livy_id, (used_for, users) in self._sessions.items():
-            if used_for == key and len(users) < NOTEBOOKS_PER_SESSION:
-                users.add(job_instance.id)
-                return replace(job_instance, livy_id=livy_id, session_attached=True)
-        self._sessions[job_instance.livy_id] = (key, {job_instance.id})
-        return job_instance
-
-    def _lakehouses(self) -> dict[tuple[str, str], LakehouseRef]:
-        """All lakehouses by workspace id and item id."""
-        return {
-            (workspace.id, item.id): LakehouseRef(workspace.display_name, item.display_name, item.id)
-            for workspace in self._workspaces.all()
-            for item in workspace.items_of_type("Lakehouse")
-        }
-
-    def _default_lakehouse(
-        self,
-        workspace: Workspace,
-        choice: LakehouseChoice | None,
-        lakehouses: Mapping[tuple[str, str], LakehouseRef],
-    ) -> LakehouseRef | None:
-        if choice is None:
-            return None
-        workspace_id = choice.workspace_id or workspace.id
-        for (owner, item_id), lakehouse in lakehouses.items():
-            same_name = choice.name is not None and choice.name.casefold() == lakehouse.name.casefold()
-            if owner == workspace_id and (item_id == choice.item_id if choice.item_id else same_name):
-                return lakehouse
-        known = ", ".join(
-            f"'{lakehouse.name}'" for (owner, _), lakehouse in lakehouses.items() if owner == workspace_id
-        )
-        what = choice.name or choice.item_id
-        raise errors.entity_not_found(
-            f"The default lakehouse '{what}' (workspace {workspace_id} has {known or 'none'})"
-        )
-
-    def _execution(
-        self,
-        workspace: Workspace,
-        item: Item,
-        job_instance: JobInstance,
-        request: StartRequest,
-        lakehouses: Mapping[tuple[str, str], LakehouseRef],
-        default_lakehouse: LakehouseRef | None,
-    ) -> NotebookExecution:
-        simulated = isinstance(self._engine, SimulatedEngine)
-        notebooks = (
-            []
-            if simulated
-            else [item for item in workspace.items_of_type("Notebook") if item.source is not None]
-        )
-        for lakehouse in lakehouses.values():
-            for name in ("Files", "Tables"):
-                (self._home.lakehouse(lakehouse.workspace, lakehouse.name) / name).mkdir(
-                    parents=True, exist_ok=True
-                )
-        return NotebookExecution(
-            home=self._home,
-            job_instance_id=job_instance.id,
-            workspace=workspace.display_name,
-            workspace_id=workspace.id,
-            notebook=item.display_name,
-            notebook_id=item.id,
-            source=item.source or self._home.workspaces,
-            parameters=dict(request.parameters),
-            lakehouses=tuple(lakehouses.values()),
-            notebooks={notebook.display_name: notebook.source for notebook in notebooks if notebook.source},
-            notebook_ids={notebook.display_name: notebook.id for notebook in notebooks},
-            default_lakehouse=default_lakehouse,
-            spark_conf=dict(request.spark_conf),
         )
 
 
