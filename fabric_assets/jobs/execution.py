@@ -114,10 +114,7 @@ class JobExecution:
                 cause=error,
             ) from error
         except asyncio.CancelledError:
-            if self._limits.cancel_on_terminate:
-                await self._cancel()
-            else:
-                self._tell(f"job instance {job_instance_id} is left running (cancel_on_terminate is off)")
+            await self._let_go()
             raise
         return await self._outcome()
 
@@ -172,8 +169,15 @@ class JobExecution:
         if not done:
             start.cancel()
             return
-        if start.exception() is None and self._limits.cancel_on_terminate:
+        if start.exception() is None:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Nobody waits for the job instance any more."""
+        if self._limits.cancel_on_terminate:
             await self._cancel()
+        else:
+            self._tell(f"job instance {self._job_instance.id} is left running (cancel_on_terminate is off)")
 
     async def _watch(self) -> None:
         """Read until it has ended. One line per change of status."""
