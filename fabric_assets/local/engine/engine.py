@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from fabric_assets.local.engine.executed_notebook import build_notebook, cell_label
 from fabric_assets.local.engine.kernel.context import KernelContext
 from fabric_assets.local.engine.kernel_process import KernelProcess
-from fabric_assets.local.engine.notebook_client import LimitedNotebookClient, failure_message, tidy_streams
+from fabric_assets.local.engine.notebook_client import LimitedNotebookClient, failure_message, tidy
 from fabric_assets.local.execution import ExecutionError, ExecutionResult, NotebookExecution
 from fabric_assets.local.home import LocalHome
 from fabric_assets.local.lakehouse import Lakehouse, LakehouseNotFoundError, OneLake
@@ -245,7 +245,7 @@ def _keep(record: _Record, folder: Path) -> None:
     from fabric_assets.local.engine.page import PageHeader, render_page
 
     execution = record.execution
-    tidy_streams(record.document)
+    tidy(record.document)
     nbformat.write(record.document, folder / "notebook.ipynb")  # type: ignore[no-untyped-call]
     header = PageHeader(
         notebook=execution.notebook,

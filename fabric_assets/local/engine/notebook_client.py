@@ -84,9 +84,15 @@ def _frame_line(block: str) -> str:
     return f"  {where}line {line[1]}: {line[2].strip()}"
 
 
-def tidy_streams(notebook: NotebookNode) -> None:
-    """Let lines that were overwritten in place (progress bars) show what stood there last."""
+def tidy(notebook: NotebookNode) -> None:
+    """Make the executed document readable.
+
+    Lines that were overwritten in place (progress bars) show what stood there last; executed cells bear the numbers
+    by which messages call them.
+    """
     for cell in notebook.cells:
+        if cell.get("execution_count") is not None:
+            cell.execution_count = cell.metadata.get("cell_number")
         for output in cell.get("outputs", []):
             if output.output_type == "stream" and "\r" in output.text:
                 lines = output.text.replace("\r\n", "\n").split("\n")

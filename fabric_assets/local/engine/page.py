@@ -10,6 +10,7 @@ from typing import Any
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
+from fabric_assets.local.engine.sanitize import clean_html
 from fabric_assets.local.execution import ExecutionError
 
 _STYLE = """
@@ -23,6 +24,7 @@ pre{font:13px/1.45 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:any
 .jp-Cell,.cell{margin:0 0 1rem}.jp-InputPrompt,.jp-OutputPrompt,.prompt{color:#777;font:12px ui-monospace,monospace}
 .highlight{background:#f6f6f6;padding:.5rem .75rem;border-radius:4px}
 .jp-OutputArea-output,.output_area{margin:.35rem 0 0 .75rem;overflow-x:auto}
+.text_cell_render table,.output_html table{margin:.25rem 0}
 table{border-collapse:collapse;font-size:13px}th,td{border:1px solid #ddd;padding:.15rem .5rem;text-align:left}
 caption{text-align:left;color:#555;font-size:12px}.anchor-link{display:none}
 .k,.kn,.kc,.ow{color:#00489c;font-weight:600}.s,.s1,.s2,.sa,.sd{color:#a31515}.c1,.c,.cm{color:#4a7a4a}
@@ -52,6 +54,7 @@ class PageHeader:
 def render_page(header: PageHeader, notebook: NotebookNode) -> str:
     """The whole page as one HTML document without scripts and without references to anything outside it."""
     exporter = HTMLExporter(template_name="basic", sanitize_html=True)  # type: ignore[no-untyped-call]
+    exporter.register_filter("clean_html", clean_html)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook)
     title = html.escape(header.notebook)
     return (

@@ -274,8 +274,7 @@ def _replace_v2(catalog: _Catalog, message: Any) -> None:
     if (
         table is None
         or write.provider.lower() not in ("", "delta")
-        or write.mode == modes.MODE_REPLACE
-        and not table.exists
+        or (write.mode == modes.MODE_REPLACE and not table.exists)
     ):
         return
     replaces = write.mode != modes.MODE_CREATE and table.exists
