@@ -1,5 +1,7 @@
 """What survives a restart, and what becomes of job instances that a stop interrupts."""
 
+import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from conftest import Api
 
 from fabric_assets.local import LocalFabricError, serve_in_thread
 from fabric_assets.local.home import LocalHome
+from fabric_assets.local.state import JobInstance, State
 
 SCRIPT: dict[str, Any] = {
     "notebooks": ["Orders", "Long"],
@@ -81,6 +84,40 @@ def test_a_damaged_state_file_is_explained(tmp_path: Path) -> None:
     with pytest.raises(LocalFabricError) as raised, serve_in_thread(tmp_path):
         pass
     assert f"mv {state} {state}.old" in str(raised.value)
+
+
+class TestFullDisk:
+    def test_a_request_is_answered_with_what_to_do(
+        self, serve: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        api = serve(script=SCRIPT)
+
+        def full(*_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(State, "add_job_instance", full)
+        status, code, message = api.error("POST", f"{api.item('Orders')}/jobs/RunNotebook/instances")
+        assert (status, code) == (500, "UnknownError")
+        assert "is full" in message
+        monkeypatch.undo()
+        assert api.wait(api.start("Orders"))["status"] == "Completed"
+
+    def test_the_end_of_a_job_instance_is_stored_when_there_is_room_again(
+        self, serve: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        api = serve(script={"notebooks": ["Orders"], "job_instances": [{"exit_value": "7"}]})
+        store = State.update_job_instance
+        refused = threading.Event()
+
+        def full_once(state: State, job_instance: JobInstance) -> None:
+            if not job_instance.active and not refused.is_set():
+                refused.set()
+                raise sqlite3.OperationalError("database or disk is full")
+            store(state, job_instance)
+
+        monkeypatch.setattr(State, "update_job_instance", full_once)
+        assert api.wait(api.start("Orders"))["exitValue"] == "7"
+        assert refused.is_set()
 
 
 class TestSample:
