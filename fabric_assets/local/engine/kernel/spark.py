@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from fabric_assets.local.engine.kernel.session import KernelSession
+from fabric_assets.local.engine.kernel.unsupported import NotSupportedLocallyError
 
 _lock = threading.Lock()
 _spark: Any = None
@@ -50,6 +51,15 @@ def session_changed(session: KernelSession) -> None:
 
 
 def _start(session: KernelSession) -> Any:
+    engine = os.environ.get("FABRIC_LOCAL_SPARK", "")
+    if engine == "pyspark":
+        from fabric_assets.local.engine.kernel.spark_classic import start_classic_spark
+
+        return start_classic_spark(session)
+    if engine not in ("", "sail"):
+        raise NotSupportedLocallyError(
+            f"FABRIC_LOCAL_SPARK is '{engine}', but may be 'sail' (default) or 'pyspark'"
+        )
     os.environ.setdefault("RUST_LOG", "error")
     from pysail.spark import SparkConnectServer
     from pyspark.sql.connect.session import SparkSession
