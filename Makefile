@@ -1,9 +1,10 @@
 # `make dev` starts Dagster's UI, `make test` runs the tests, `make load` runs the main job in the terminal.
 PYTHON ?= python3
+PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
-PORT ?= 3000
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 .PHONY: dev test load check install clean
 
@@ -14,7 +15,7 @@ test: install
 	$(BIN)/python -m pytest
 
 load: install
-	$(BIN)/dagster job execute -w workspace.yaml -j load_dimensions
+	$(BIN)/dg launch --job load_dimensions
 
 check: install
 	$(BIN)/ruff check .
@@ -22,15 +23,18 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-install: $(VENV)/.installed
-	@mkdir -p $(DAGSTER_HOME)
-	@test -e $(DAGSTER_HOME)/dagster.yaml || cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
+install: $(VENV)/.installed $(DAGSTER_HOME)/dagster.yaml
 
 $(VENV)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fabric_assets needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fabric_assets needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+# History in SQLite below this folder; nothing is sent anywhere.
+$(DAGSTER_HOME)/dagster.yaml:
+	@mkdir -p $(DAGSTER_HOME)
+	@printf 'telemetry:\n  enabled: false\n' > $@
+
 clean:
-	rm -rf $(VENV) .dagster_home .fabric_local
+	rm -rf $(VENV) $(DAGSTER_HOME) .fabric_local
