@@ -145,9 +145,10 @@ def serve(settings: ServerSettings, on_ready: Callable[[LocalFabric, list[Worksp
         running.append(started)
         on_ready(started.fabric, started.workspaces)
 
-    def stop(_signal: int, _frame: object) -> None:
-        for started in running:
-            started.stop()
+    def stop(number: int, _frame: object) -> None:
+        if not running:
+            raise SystemExit(128 + number)
+        running[0].stop()
 
     # uvicorn raises the signals again when it has stopped; by then our own clean-up is what counts.
     names = ("SIGINT", "SIGTERM", "SIGHUP")

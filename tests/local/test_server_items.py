@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Api
+from local_api import Api
 
 NOTEBOOK = "# Fabric notebook source\n\n\n# CELL ********************\n\nprint('ü')\n"
 IPYNB = json.dumps(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Api
+from local_api import Api
 
 import fabric_assets.local
 from fabric_assets.local import (

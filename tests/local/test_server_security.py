@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Api
+from local_api import Api
 
 from fabric_assets.local import context
 

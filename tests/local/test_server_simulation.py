@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Api
+from local_api import Api
 
 from fabric_assets.local.clock import ManualClock
 from fabric_assets.local.errors import LocalFabricError

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Api
+from local_api import Api
 
 from fabric_assets.local import LocalFabricError, serve_in_thread
 from fabric_assets.local.home import LocalHome
