@@ -323,10 +323,22 @@ frame = pl.read_delta(path)
 display(frame)
 display(frame.to_pandas())
 """,
-        "notebookutils.notebook.exit(json.dumps(DeltaTable('Tables/dim_x').to_pyarrow_table().num_rows))",
+        """
+import pandas as pd
+base = 'abfss://Local@onelake.dfs.fabric.microsoft.com/Base.Lakehouse'
+mount = '/'.join(['', 'lakehouse', 'default', 'Files'])
+write_deltalake(base + '/Tables/raw', frame)
+frame.write_delta(target=base + '/Tables/raw', mode='append')
+frame.write_csv(base + '/Files/a.csv')
+pd.read_csv(base + '/Files/a.csv').to_parquet(mount + '/a.parquet')
+found = [DeltaTable(base + '/Tables/raw').to_pyarrow_table().num_rows, pl.read_delta(base + '/Tables/raw').height,
+         pl.scan_csv(base + '/Files/a.csv').collect().height, len(pd.read_parquet(mount + '/a.parquet')),
+         DeltaTable('Tables/dim_x').to_pyarrow_table().num_rows]
+notebookutils.notebook.exit(json.dumps(found))
+""",
     )
     executed = home.run("Tables")
-    assert executed.value == 2
+    assert executed.value == [4, 4, 2, 2, 2]
     tables = [output["data"]["text/html"] for output in executed.outputs(0)]
     assert len(tables) == 2
     for table in map("".join, tables):

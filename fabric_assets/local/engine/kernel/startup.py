@@ -8,6 +8,7 @@ from typing import Any
 
 from fabric_assets.local.engine.kernel import display, magics, notebookutils
 from fabric_assets.local.engine.kernel.context import KernelContext
+from fabric_assets.local.engine.kernel.library_paths import resolve_paths_in_libraries
 from fabric_assets.local.engine.kernel.mounted_paths import MountedPaths
 from fabric_assets.local.engine.kernel.output_limit import limit_output
 from fabric_assets.local.engine.kernel.session import KernelSession, NotebookExit, start_session
@@ -26,6 +27,7 @@ def start(shell: Any, context_file: Path) -> KernelSession:
     # Notices about versions of libraries that the user did not choose.
     warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
     shell.ast_transformers.append(MountedPaths(session))
+    resolve_paths_in_libraries(session)
     shell.set_custom_exc((NotebookExit,), _show_exit)
     shell.events.register("pre_run_cell", lambda info: prepare_cell(shell.user_ns, info.raw_cell or ""))
     limit_output(shell, context.output_limit)
