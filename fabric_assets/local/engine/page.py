@@ -2,9 +2,11 @@
 
 import html
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from nbconvert import HTMLExporter
@@ -35,6 +37,8 @@ caption{text-align:left;color:#555;font-size:12px}.anchor-link{display:none}
 .Failed{color:#ff8a94}.Cancelled{color:#e0b050}}
 """.strip()
 
+_exporter_lock = threading.Lock()
+
 
 @dataclass(frozen=True)
 class PageHeader:
@@ -53,14 +57,20 @@ class PageHeader:
 
 def render_page(header: PageHeader, notebook: NotebookNode) -> str:
     """The whole page as one HTML document without scripts and without references to anything outside it."""
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True)  # type: ignore[no-untyped-call]
-    exporter.register_filter("clean_html", clean_html)  # type: ignore[no-untyped-call]
-    body, _ = exporter.from_notebook_node(notebook)
+    with _exporter_lock:
+        body, _ = _exporter().from_notebook_node(notebook)
     title = html.escape(header.notebook)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body>{_header(header)}<main>{body}</main></body></html>\n"
     )
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    exporter = HTMLExporter(template_name="basic", sanitize_html=True)  # type: ignore[no-untyped-call]
+    exporter.register_filter("clean_html", clean_html)  # type: ignore[no-untyped-call]
+    return exporter
 
 
 def _header(header: PageHeader) -> str:

@@ -36,7 +36,10 @@ def main() -> None:
     from fabric_assets.local.engine.kernel.startup import start
 
     app: Any = IPKernelApp.instance()
-    app.initialize(sys.argv[1:])
+    # Nobody debugs here, and the debugger takes as long to import as the rest of the kernel.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    app.initialize([*sys.argv[1:], "--HistoryManager.enabled=False"])
+    del sys.modules["debugpy"]
     start(app.shell, context_file)
     app.start()
 
