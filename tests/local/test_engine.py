@@ -226,6 +226,7 @@ def test_what_the_local_fabric_cannot_do_says_so(home: EngineHome) -> None:
         "attribute": "notebookutils.variableLibrary",
         "function": "notebookutils.fs.fancy('x')",
         "stdin": "input('name? ')",
+        "delta": "from delta.tables import DeltaTable",
         "missing file": "notebookutils.fs.ls('Files/none')",
         "workspace": "notebookutils.notebook.run('Try', 5, {}, 'Elsewhere')",
     }
@@ -249,6 +250,9 @@ def test_what_the_local_fabric_cannot_do_says_so(home: EngineHome) -> None:
     assert "fs, lakehouse" in found["attribute"]
     assert "notebookutils.fs.fancy is not available" in found["function"]
     assert "StdinNotImplementedError" in found["stdin"]
+    assert (
+        "ModuleNotFoundError: 'delta' is not part of the local Fabric: use SQL (MERGE INTO" in found["delta"]
+    )
     assert "FileNotFoundError: Files/none does not exist" in found["missing file"]
     assert "own workspace 'Local'" in found["workspace"]
 

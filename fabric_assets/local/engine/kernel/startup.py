@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fabric_assets.local.engine.kernel import display, magics, notebookutils
+from fabric_assets.local.engine.kernel.absent_modules import explain_absent_modules
 from fabric_assets.local.engine.kernel.context import KernelContext
 from fabric_assets.local.engine.kernel.library_paths import resolve_paths_in_libraries
 from fabric_assets.local.engine.kernel.mounted_paths import MountedPaths
@@ -28,6 +29,7 @@ def start(shell: Any, context_file: Path) -> KernelSession:
     warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
     shell.ast_transformers.append(MountedPaths(session))
     resolve_paths_in_libraries(session)
+    explain_absent_modules()
     shell.set_custom_exc((NotebookExit,), _show_exit)
     shell.events.register("pre_run_cell", lambda info: prepare_cell(shell.user_ns, info.raw_cell or ""))
     limit_output(shell, context.output_limit)
