@@ -459,12 +459,15 @@ def test_kernels_end_when_the_server_is_killed(home: EngineHome) -> None:
         _wait_until(pid_file.exists, "the kernel's first cell")
         kernel = psutil.Process(int(pid_file.read_text()))
         children = kernel.children()
+        folder = Path(kernel.cmdline()[-1]).parent
+        assert folder.stat().st_mode & 0o077 == 0
     finally:
         os.kill(server.pid, signal.SIGKILL)
         server.wait()
     in_group = [kernel, *(child for child in children if os.getpgid(child.pid) == kernel.pid)]
     assert len(in_group) == 2
     _wait_until(lambda: not any(_runs(process) for process in in_group), "the kernel's end")
+    assert not folder.exists()
     for child in children:
         if _runs(child):
             child.kill()

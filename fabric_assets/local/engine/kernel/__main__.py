@@ -1,6 +1,7 @@
 """Starts a kernel: ``python -m fabric_assets.local.engine.kernel -f CONNECTION_FILE CONTEXT_FILE``."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -8,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 
-def _die_with_the_engine() -> None:
+def _die_with_the_engine(folder: Path) -> None:
     """Kill this process and its children when the engine is gone, even if that was killed itself.
 
-    The engine holds the other end of the pipe that is our standard input.
+    The engine holds the other end of the pipe that is our standard input. The kernel's folder goes with it.
     """
     pipe = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -20,6 +21,7 @@ def _die_with_the_engine() -> None:
 
     def wait() -> None:
         os.read(pipe, 1)
+        shutil.rmtree(folder, ignore_errors=True)
         if hasattr(os, "killpg"):
             os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)
@@ -29,8 +31,8 @@ def _die_with_the_engine() -> None:
 
 def main() -> None:
     """Start the kernel and serve until the engine is done with it."""
-    _die_with_the_engine()
     context_file = Path(sys.argv.pop())
+    _die_with_the_engine(context_file.parent)
     from ipykernel.kernelapp import IPKernelApp
 
     from fabric_assets.local.engine.kernel.startup import start
