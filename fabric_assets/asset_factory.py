@@ -40,6 +40,7 @@ def notebook_asset(
     freshness_policy: dg.FreshnessPolicy | None = None,
     check_specs: Sequence[dg.AssetCheckSpec] | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    run_again_if_deduped: bool = False,
     op_tags: Mapping[str, Any] | None = None,
     **asset_options: Any,
 ) -> dg.AssetsDefinition:
@@ -78,6 +79,8 @@ def notebook_asset(
         freshness_policy: when it counts as stale.
         check_specs: checks that the notebook makes itself; see ``fabric_assets.materialization.check_results``.
         retry_policy: replaces ``retry`` and ``retry_interval_seconds``, for backoff and jitter.
+        run_again_if_deduped: what becomes of a job instance that Fabric skipped because another one of the notebook was
+            running (``Deduped``): when that one has ended, run again (``True``) or fail (``False``).
         op_tags: tags of the op that computes it.
         **asset_options: everything else that ``@dagster.asset`` takes, such as ``code_version`` or ``hooks``.
 
@@ -107,8 +110,11 @@ def notebook_asset(
                 parameters=checked_arguments.values(context.op_execution_context.op_config or {}, partition),
                 compute=compute,
                 timeout_seconds=timeout_seconds,
-                log=context.log.info,
-                ledger=InstanceLedger(context.instance, run_id=context.run.run_id),
+                run_again_if_deduped=run_again_if_deduped,
+                log=context.log.log,
+                ledger=InstanceLedger(
+                    context.instance, asset_key, partition, context.run.root_run_id or context.run.run_id
+                ),
             )
         except FabricError as error:
             failed = failure(error)

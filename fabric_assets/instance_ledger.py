@@ -2,36 +2,91 @@
 
 import json
 from collections.abc import Collection
+from datetime import datetime
 
 import dagster as dg
 
-_KEY_PREFIX = "fabric_assets/job_instance/"
+from fabric_assets.client.models import COMPLETED
+from fabric_assets.jobs.ledger import Attempt
+from fabric_assets.materialization import JOB_INSTANCE_ID
+
+_CLAIM = "fabric_assets/job_instance/"
+_ATTEMPT = "fabric_assets/attempt/"
 
 
 class InstanceLedger:
-    """Notes about job instances in a Dagster instance.
+    """The notes of one asset, or one partition of it, in one run and what is re-executed from it.
 
-    One small entry a job instance, in the key-value store that Dagster keeps for its daemons; a step's own events
+    Two small entries a job instance, in the key-value store that Dagster keeps for its daemons; a step's own events
     are many times larger.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, *, run_id: str | None = None) -> None:
+    def __init__(
+        self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, partition: str | None, root_run_id: str
+    ) -> None:
         self._instance = instance
-        self._run_id = run_id
+        self._asset_key = asset_key
+        self._partition = partition
+        # A re-execution shares its root run, a new materialization has one of its own.
+        self._owner = json.dumps([asset_key.to_user_string(), partition, root_run_id])
 
-    def record_started(self, job_instance_id: str, asset: str) -> None:
-        """Note that this job instance was started for ``asset``."""
-        entry = json.dumps({"asset": asset, "run_id": self._run_id})
-        self._instance.daemon_cursor_storage.set_cursor_values({_key(job_instance_id): entry})
+    def left_open(self) -> Attempt | None:
+        """See ``Ledger``. An end that is no success, or that has been materialized, leaves nothing to be taken over."""
+        text = self._values({_ATTEMPT + self._owner}).get(_ATTEMPT + self._owner)
+        if text is None:
+            return None
+        data = json.loads(text)
+        attempt = Attempt(
+            datetime.fromisoformat(data["intended_at"]), data["job_instance_id"], data["status"]
+        )
+        if attempt.status is None:
+            return attempt
+        if attempt.status == COMPLETED and not self._is_materialized(attempt):
+            return attempt
+        return None
 
-    def started_here(self, job_instance_ids: Collection[str]) -> set[str]:
-        """Those of the given job instances that were started by runs of this Dagster instance."""
-        if not job_instance_ids:
-            return set()
-        keys = {_key(job_instance_id): job_instance_id for job_instance_id in job_instance_ids}
-        found = self._instance.daemon_cursor_storage.get_cursor_values(set(keys))
-        return {keys[key] for key in found}
+    def write(self, attempt: Attempt) -> None:
+        """See ``Ledger``."""
+        entry = {
+            "intended_at": attempt.intended_at.isoformat(),
+            "job_instance_id": attempt.job_instance_id,
+            "status": attempt.status,
+        }
+        self._instance.daemon_cursor_storage.set_cursor_values({_ATTEMPT + self._owner: json.dumps(entry)})
+
+    def claim(self, job_instance_id: str) -> None:
+        """See ``Ledger``."""
+        self._instance.daemon_cursor_storage.set_cursor_values({_CLAIM + job_instance_id: self._owner})
+
+    def claimed_by_others(self, job_instance_ids: Collection[str]) -> set[str]:
+        """See ``Ledger``."""
+        owners = claims(self._instance, job_instance_ids)
+        return {job_instance_id for job_instance_id, owner in owners.items() if owner != self._owner}
+
+    def _is_materialized(self, attempt: Attempt) -> bool:
+        records = self._instance.fetch_materializations(
+            dg.AssetRecordsFilter(
+                asset_key=self._asset_key,
+                asset_partitions=[self._partition] if self._partition is not None else None,
+                after_timestamp=attempt.intended_at.timestamp() - 3600,
+            ),
+            limit=100,
+        ).records
+        ids = [
+            record.asset_materialization.metadata[JOB_INSTANCE_ID].value
+            for record in records
+            if record.asset_materialization and JOB_INSTANCE_ID in record.asset_materialization.metadata
+        ]
+        return attempt.job_instance_id in ids
+
+    def _values(self, keys: set[str]) -> dict[str, str]:
+        return dict(self._instance.daemon_cursor_storage.get_cursor_values(keys))
 
 
-def _key(job_instance_id: str) -> str:
-    return _KEY_PREFIX + job_instance_id
+def claims(instance: dg.DagsterInstance, job_instance_ids: Collection[str]) -> dict[str, str]:
+    """Those of the given job instances that runs of this Dagster instance started, each with its owner."""
+    if not job_instance_ids:
+        return {}
+    keys = {_CLAIM + job_instance_id for job_instance_id in job_instance_ids}
+    found = instance.daemon_cursor_storage.get_cursor_values(keys)
+    return {key.removeprefix(_CLAIM): owner for key, owner in found.items()}

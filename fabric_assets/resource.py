@@ -72,6 +72,16 @@ class FabricResource(dg.ConfigurableResource):
         gt=0,
         description="Longest time without one good answer before a request is given up, in seconds.",
     )
+    capacity_patience_seconds: float = Field(
+        default=86400.0,
+        gt=0,
+        description="Longest wait for room on a full capacity, in seconds. It uses up no retries.",
+    )
+    capacity_wait_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="First wait before a start is tried again on a full capacity, in seconds; it grows tenfold.",
+    )
     poll_seconds: float | None = Field(
         default=None,
         gt=0,
@@ -113,7 +123,7 @@ class FabricResource(dg.ConfigurableResource):
         *,
         asset: str,
         workspace: str | None = None,
-        log: Callable[[str], None],
+        log: Callable[[int, str], None],
         ledger: Ledger,
         **job: Any,
     ) -> JobOutcome:
@@ -126,9 +136,9 @@ class FabricResource(dg.ConfigurableResource):
             notebook: display name or GUID; ``{prefix}`` stands for ``notebook_prefix``.
             asset: name of the asset, for messages.
             workspace: display name or GUID of another workspace than the resource's.
-            log: gets a line per change of status.
-            ledger: remembers the job instance.
-            **job: ``parameters``, ``compute``, ``timeout_seconds`` of ``NotebookJob``.
+            log: gets a level of ``logging`` and a line, one per change of status.
+            ledger: the notes of this asset in this run.
+            **job: ``parameters``, ``compute``, ``timeout_seconds``, ``run_again_if_deduped`` of ``NotebookJob``.
 
         Returns:
             The outcome of a job instance that completed.
@@ -149,12 +159,12 @@ class FabricResource(dg.ConfigurableResource):
         task = background_loop.submit(lambda tell: control.run(request, tell, ledger))
         try:
             for line in task.messages():
-                log(line)
+                log(*line)
             return task.result()
         except BaseException:
             # An interruption reaches only this thread; the job instance is the loop's to cancel.
             for line in task.cancel(self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS):
-                log(line)
+                log(*line)
             raise
 
     def control(self, *, start_local: bool = True) -> tuple[Connection, JobControl] | None:
@@ -170,7 +180,11 @@ class FabricResource(dg.ConfigurableResource):
             poll_seconds=poll_seconds,
             cancel_timeout_seconds=self.cancel_timeout_seconds,
             cancel_on_terminate=self.cancel_on_terminate,
-            find_started_seconds=min(60.0, self.patience_seconds),
+            patience_seconds=self.patience_seconds,
+            find_seconds=min(30.0, self.patience_seconds),
+            settle_seconds=min(5.0, self.patience_seconds),
+            capacity_patience_seconds=self.capacity_patience_seconds,
+            capacity_wait_seconds=self.capacity_wait_seconds,
         )
         portal_url = None if connection.is_local else self.portal_url.rstrip("/")
         key = (connection, limits, portal_url, self.request_timeout_seconds, self.patience_seconds)

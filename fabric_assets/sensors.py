@@ -11,7 +11,7 @@ from fabric_assets.asset_factory import NOTEBOOK_METADATA, WORKSPACE_METADATA
 from fabric_assets.client.errors import FabricConfigError
 from fabric_assets.client.models import JobInstance
 from fabric_assets.completion_cursor import Cursor, decide
-from fabric_assets.instance_ledger import InstanceLedger
+from fabric_assets.instance_ledger import claims
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.completions import Completions, details, list_completions
 from fabric_assets.jobs.control import JobControl
@@ -75,7 +75,6 @@ def build_notebook_sensor(
             return dg.SkipReason("the local Fabric is not running, so no notebook runs in it")
         connection, control = connected
         cursor = Cursor.from_text(context.cursor)
-        ledger = InstanceLedger(context.instance)
         now = datetime.now(UTC)
         events: list[dg.AssetMaterialization] = []
         positions = dict(cursor.positions)
@@ -105,7 +104,7 @@ def build_notebook_sensor(
                 now=now,
                 lookback=timedelta(hours=lookback_hours),
                 at_most=max_materializations_per_tick - len(events),
-                ours=ledger.started_here([j.id for j in completions.job_instances]),
+                ours=claims(context.instance, [j.id for j in completions.job_instances]),
             )
             positions[key] = decision.position
             if decision.skipped:

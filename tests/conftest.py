@@ -66,7 +66,7 @@ def with_client(
 
 def resource(fabric: ServedFabric, **fields: Any) -> FabricResource:
     """The Fabric resource for ``fabric``, with short waits."""
-    settings = {"poll_seconds": 0.02, "cancel_timeout_seconds": 10.0, **fields}
+    settings = {"poll_seconds": 0.02, "cancel_timeout_seconds": 10.0, "capacity_wait_seconds": 0.1, **fields}
     return FabricResource(
         workspace=fabric.workspace_id, api_url=fabric.url, access_token=fabric.token, **settings
     )

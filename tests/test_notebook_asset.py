@@ -219,27 +219,6 @@ def test_a_start_without_the_job_instances_id_finds_it_in_the_list(simulate: Sim
     assert len(fabric.started) == 1
 
 
-@pytest.mark.parametrize("fault", [{"drop": "after"}, {"status": 502, "body": "<html>"}], ids=["lost", "502"])
-def test_a_start_whose_answer_is_lost_is_looked_up_and_not_repeated(simulate: Simulate, fault: dict) -> None:
-    fabric = simulate(
-        notebooks=["LoadDimX"],
-        job_instances=[{"run_seconds": 0.2}],
-        faults=[{"method": "POST", "path": "*/jobs/*", **fault}],
-    )
-
-    # 502 is answered in the simulation before the service acts, so there is nothing to be found.
-    result = materialize(load(), fabric, fields={"patience_seconds": 1.0})
-
-    posts = [r for r in fabric.requests if r.method == "POST" and "/jobs/" in r.path]
-    assert len(posts) == 1
-    if "drop" in fault:
-        assert metadata(result)["fabric/job_instance_id"] == fabric.started[0].id
-    else:
-        text, _ = failure(result)
-        assert "did not say which job instance" in text
-        assert "before you start it again" in text
-
-
 def test_a_missing_notebook_is_not_retried_and_the_nearest_names_are_shown(simulate: Simulate) -> None:
     fabric = simulate(notebooks=["LoadDimY", "LoadDimZ", "Quarterly"])
 

@@ -120,19 +120,10 @@ class JobInstanceFailedError(JobInstanceError):
 
 
 class JobInstanceLostError(JobInstanceError):
-    """A job instance was started, or may have been, and cannot be seen. Starting another could load a table twice."""
+    """A job instance was started, or may have been, and cannot be seen.
 
-    def __init__(
-        self, message: str, *, job_instance: JobInstance, url: str | None, cause: FabricError | None = None
-    ) -> None:
-        super().__init__(
-            message,
-            job_instance=job_instance,
-            url=url,
-            error_code=cause.error_code if cause else None,
-            request_id=cause.request_id if cause else None,
-            retriable=False,
-        )
+    If it is retriable, the next attempt takes the job instance over. If not, starting another could load a table twice.
+    """
 
 
 class JobInstanceTimeoutError(JobInstanceError):

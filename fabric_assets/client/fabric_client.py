@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -29,6 +30,7 @@ from fabric_assets.client.models import (
 )
 from fabric_assets.client.retry import (
     attempts,
+    parse_http_date,
     parse_retry_after,
     wait_before_repeating_read,
     wait_before_repeating_start,
@@ -75,6 +77,7 @@ class FabricClient:
     ) -> None:
         base_url = checked_api_url(api_url)
         self._patience_seconds = patience_seconds
+        self._clock_offset: timedelta | None = None
         self._http = httpx.AsyncClient(
             base_url=base_url,
             auth=BearerAuth(base_url, tokens),
@@ -85,6 +88,20 @@ class FabricClient:
             transport=transport,
             headers={"Accept": "application/json", "User-Agent": "fabric_assets"},
         )
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the API."""
+        return str(self._http.base_url)
+
+    def service_now(self) -> datetime:
+        """The time by the service's clock, UTC, as far as its answers told; see ``clock_uncertainty``."""
+        return datetime.now(UTC) + (self._clock_offset or timedelta())
+
+    @property
+    def clock_uncertainty(self) -> timedelta:
+        """How far ``service_now`` can be wrong: ``Date`` headers have seconds; without one, clocks may differ more."""
+        return timedelta(minutes=2) if self._clock_offset is None else timedelta(seconds=3)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -317,6 +334,8 @@ class FabricClient:
         _log.debug(
             "%s %s -> %s (request %s)", method, path, response.status_code, response.headers.get("RequestId")
         )
+        if date := parse_http_date(response.headers.get("Date")):
+            self._clock_offset = date - datetime.now(UTC)
         if response.is_success:
             if method == "GET":
                 _json(response)  # an HTML page with status 200 is no answer: repeat the read

@@ -12,7 +12,11 @@ Fabric may add others: one that is not listed here counts as still running."""
 
 NOT_STARTED = "NotStarted"
 COMPLETED = "Completed"
+FAILED = "Failed"
 CANCELLED = "Cancelled"
+DEDUPED = "Deduped"
+
+KNOWN_STATUSES = ENDED_STATUSES | {NOT_STARTED, "InProgress"}
 
 
 def parse_time(text: str | None) -> datetime | None:

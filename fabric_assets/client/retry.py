@@ -20,13 +20,17 @@ def parse_retry_after(text: str | None, *, now: datetime | None = None) -> float
         return max(0.0, float(text))
     except ValueError:
         pass
+    moment = parse_http_date(text)
+    return None if moment is None else max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def parse_http_date(text: str | None) -> datetime | None:
+    """A date of an HTTP header as UTC; ``None`` if there is none that can be read."""
     try:
-        moment = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(text or "")
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def wait_before_repeating_read(error: Exception) -> bool | float:
@@ -48,7 +52,7 @@ def wait_before_repeating_start(error: Exception) -> bool | float:
         return False
     if isinstance(error, FabricTransportError):
         return True
-    if error.status_code == 429:
+    if error.status_code == 429 and not is_capacity_full(error.error_code, str(error)):
         return error.retry_after_seconds if error.retry_after_seconds is not None else True
     return False
 
@@ -58,6 +62,14 @@ def may_have_acted(error: FabricTransportError | FabricApiError) -> bool:
     if isinstance(error, FabricTransportError):
         return error.may_have_arrived
     return error.status_code == 408 or error.status_code >= 500
+
+
+def is_capacity_full(error_code: str | None, message: str) -> bool:
+    """Whether a refusal or a failure means that the capacity had no room.
+
+    Fabric says so with HTTP status 430, usually inside the message of a job instance that had been accepted.
+    """
+    return "TooManyRequestsForCapacity" in f"{error_code} {message}"
 
 
 def attempts(

@@ -7,10 +7,13 @@ waits, at the latest when the process exits.
 import asyncio
 import atexit
 import concurrent.futures
+import logging
 import queue
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from fabric_assets.jobs.notebook_job import Tell
 
 T = TypeVar("T")
 
@@ -18,15 +21,22 @@ EXIT_WAIT_SECONDS = 30.0
 """How long the end of the process is held up for job instances that must still be cancelled."""
 
 
+class Line(NamedTuple):
+    """A line for the log, with a level of ``logging``."""
+
+    level: int
+    text: str
+
+
 class BackgroundTask(Generic[T]):
     """A coroutine that runs on the background loop, seen from another thread."""
 
     def __init__(self) -> None:
-        self._messages: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._task: asyncio.Task[T] | None = None
 
-    def messages(self) -> Iterator[str]:
+    def messages(self) -> Iterator[Line]:
         """What the coroutine tells while it runs, until it ends. Blocks; a signal's exception gets through."""
         while (message := self._messages.get()) is not None:
             yield message
@@ -35,7 +45,7 @@ class BackgroundTask(Generic[T]):
         """The coroutine's result. Blocks; raises what the coroutine raised."""
         return self._outcome.result(timeout_seconds)
 
-    def cancel(self, wait_seconds: float) -> list[str]:
+    def cancel(self, wait_seconds: float) -> list[Line]:
         """Cancel the coroutine and wait for its clean-up.
 
         Returns:
@@ -54,11 +64,14 @@ class BackgroundTask(Generic[T]):
         if self._task is not None:
             self._task.cancel()
 
-    def start_in_loop(self, work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]]) -> None:
+    def start_in_loop(self, work: Callable[[Tell], Coroutine[Any, Any, T]]) -> None:
         """Start the coroutine. Called in the loop's thread."""
-        self._task = asyncio.create_task(work(self._messages.put))
+        self._task = asyncio.create_task(work(self._tell))
         _open_tasks.add(self._task)
         self._task.add_done_callback(self._finish)
+
+    def _tell(self, text: str, level: int = logging.INFO) -> None:
+        self._messages.put(Line(level, text))
 
     def _finish(self, task: asyncio.Task[T]) -> None:
         _open_tasks.discard(task)
@@ -71,7 +84,7 @@ class BackgroundTask(Generic[T]):
         self._messages.put(None)
 
 
-def submit(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
+def submit(work: Callable[[Tell], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
     """Run ``work(tell)`` on the background loop; ``tell`` passes a message to whoever waits."""
     background: BackgroundTask[T] = BackgroundTask()
     _loop().call_soon_threadsafe(background.start_in_loop, work)
@@ -81,7 +94,7 @@ def submit(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]]) -> B
 def call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a short coroutine on the background loop and wait for its result."""
 
-    async def without_messages(_tell: Callable[[str], None]) -> T:
+    async def without_messages(_tell: Tell) -> T:
         return await work()
 
     task = submit(without_messages)

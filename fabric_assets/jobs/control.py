@@ -1,16 +1,12 @@
 """Runs notebooks: names to items, items to job instances, job instances to outcomes."""
 
-from collections.abc import Callable
-
 from fabric_assets.client.compute import ItemReference, ResolvedCompute
 from fabric_assets.client.directory import Directory
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.models import Workspace
 from fabric_assets.jobs.execution import JobExecution, Links
 from fabric_assets.jobs.ledger import Ledger
-from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
-
-Tell = Callable[[str], None]
+from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
 
 
 class JobControl:
@@ -34,7 +30,7 @@ class JobControl:
         Args:
             job: what to run.
             tell: gets one line at the start and one per change of status.
-            ledger: remembers which job instances were started here.
+            ledger: the notes of this asset in this run.
 
         Returns:
             The outcome of a job instance that ended with ``Completed``.
@@ -51,8 +47,10 @@ class JobControl:
         )
         compute = await self._resolve(job, workspace)
         links = Links(self._portal_url, workspace.id, notebook.id)
-        execution = JobExecution(self.client, self._limits, ledger, links, job, workspace, notebook, tell)
-        return await execution.to_the_end(compute)
+        execution = JobExecution(
+            self.client, self._limits, ledger, links, job, workspace, notebook, compute, tell
+        )
+        return await execution.to_the_end()
 
     async def _resolve(self, job: NotebookJob, workspace: Workspace) -> ResolvedCompute | None:
         settings = job.compute

@@ -1,9 +1,11 @@
 """One job instance: started once, watched to its end, cancelled if nobody waits for it any more."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from fabric_assets.client.compute import ResolvedCompute, generic_execution_data, notebook_request_body
@@ -11,7 +13,6 @@ from fabric_assets.client.errors import (
     FabricApiError,
     FabricError,
     FabricNotFoundError,
-    FabricTransportError,
     JobInstanceFailedError,
     JobInstanceLostError,
     JobInstanceTimeoutError,
@@ -20,6 +21,9 @@ from fabric_assets.client.fabric_client import RUN_NOTEBOOK, FabricClient, JobRe
 from fabric_assets.client.models import (
     CANCELLED,
     COMPLETED,
+    DEDUPED,
+    FAILED,
+    KNOWN_STATUSES,
     NOT_STARTED,
     Accepted,
     Item,
@@ -27,17 +31,16 @@ from fabric_assets.client.models import (
     NotebookJobDetails,
     Workspace,
 )
-from fabric_assets.client.retry import may_have_acted
+from fabric_assets.client.retry import is_capacity_full
+from fabric_assets.jobs.capacity import CapacityWait
 from fabric_assets.jobs.ledger import Ledger
-from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
-
-Tell = Callable[[str], None]
+from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
+from fabric_assets.jobs.starting import Starting
 
 _SHARE_OF_ELAPSED = 0.1
 _LONGEST_WAIT_SECONDS = 30.0
 _NOT_VISIBLE_FOR_SECONDS = 120.0
 _DETAILS_WITHIN_SECONDS = 20.0
-_CLOCKS_DIFFER_BY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -72,34 +75,77 @@ class JobExecution:
         job: NotebookJob,
         workspace: Workspace,
         notebook: Item,
+        compute: ResolvedCompute | None,
         tell: Tell,
     ) -> None:
         self._client = client
         self._limits = limits
-        self._ledger = ledger
         self._links = links
         self._job = job
         self._workspace = workspace
         self._notebook = notebook
         self._tell = tell
+        self._compute = compute
+        self._starting = Starting(client, limits, ledger, workspace, notebook, self._post, tell)
+        self._capacity = CapacityWait(limits, tell)
         self._job_instance = JobInstance(id="", item_id=notebook.id, job_type=RUN_NOTEBOOK, status="")
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
         self._queued_seconds: float | None = None
 
-    async def to_the_end(self, compute: ResolvedCompute | None) -> JobOutcome:
+    async def to_the_end(self) -> JobOutcome:
         """Start it and wait for its end. Raises what ``JobControl.run`` documents."""
-        start = asyncio.ensure_future(self._start(compute))
+        while True:
+            try:
+                await self._obtain()
+                await self._run_to_its_end()
+            except FabricApiError as error:
+                if not is_capacity_full(error.error_code, str(error)):
+                    raise
+                await self._capacity.wait(str(error))
+                continue
+            if self._failed_for_capacity():
+                await self._capacity.wait(f"job instance {self._job_instance.id} found no room")
+                continue
+            if self._job_instance.status == DEDUPED:
+                await self._wait_for_the_one_in_the_way()
+                if self._job.run_again_if_deduped:
+                    continue
+            self._capacity.over()
+            return await self._outcome()
+
+    async def _obtain(self) -> None:
+        """Get the job instance. A start on its way is not torn apart: what has no known id cannot be cancelled."""
+        start = asyncio.ensure_future(self._starting.obtain())
+        self._started_at, self._started = datetime.now(UTC), time.monotonic()
+        self._queued_seconds = None
         try:
-            # The POST is not torn apart by a cancel: a job instance of unknown id could not be cancelled.
-            job_instance_id = await asyncio.shield(start)
+            self._begun(await asyncio.shield(start))
         except asyncio.CancelledError:
-            await self._give_up_start(start)
+            done, _ = await asyncio.wait({start}, timeout=self._limits.cancel_timeout_seconds)
+            if not done:
+                start.cancel()
+            elif start.exception() is None:
+                self._begun(start.result())
+                await self._let_go()
             raise
-        self._tell(
-            f"started job instance {job_instance_id} of notebook {self._notebook.display_name!r} "
-            f"in workspace {self._workspace.display_name!r}"
+
+    def _begun(self, job_instance_id: str) -> None:
+        self._started = time.monotonic()
+        self._job_instance = JobInstance(
+            id=job_instance_id, item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED
         )
+
+    async def _post(self) -> Accepted:
+        ids = (self._workspace.id, self._notebook.id)
+        compute, parameters = self._compute, self._job.parameters
+        if compute is not None and compute.settings.needs_notebook_route:
+            return await self._client.start_notebook(*ids, notebook_request_body(parameters, compute))
+        return await self._client.start_job_instance(
+            *ids, RUN_NOTEBOOK, generic_execution_data(parameters, compute)
+        )
+
+    async def _run_to_its_end(self) -> None:
         try:
             async with asyncio.timeout(self._job.timeout_seconds):
                 await self._watch()
@@ -108,69 +154,39 @@ class JobExecution:
         except FabricError as error:
             raise JobInstanceLostError(
                 f"lost sight of notebook {self._notebook.display_name!r} after {self._elapsed():.0f} s; "
-                f"{self._where()}. It may still be running: look at it before you start it again. {error}",
+                f"{self._where()}. It may still be running; a retry of this run takes it over. {error}",
                 job_instance=self._job_instance,
                 url=self._run_link({}),
-                cause=error,
+                error_code=error.error_code,
+                request_id=error.request_id,
             ) from error
         except asyncio.CancelledError:
             await self._let_go()
             raise
-        return await self._outcome()
+        await self._starting.ended(self._job_instance.status)
 
-    async def _start(self, compute: ResolvedCompute | None) -> str:
-        ids = (self._workspace.id, self._notebook.id)
-        self._started_at = datetime.now(UTC)
-        try:
-            if compute is not None and compute.settings.needs_notebook_route:
-                accepted = await self._client.start_notebook(
-                    *ids, notebook_request_body(self._job.parameters, compute)
-                )
-            else:
-                accepted = await self._client.start_job_instance(
-                    *ids, RUN_NOTEBOOK, generic_execution_data(self._job.parameters, compute)
-                )
-        except (FabricTransportError, FabricApiError) as error:
-            if not may_have_acted(error):
-                raise
-            self._tell(f"Fabric may have started the job instance although it answered: {error}")
-            accepted = Accepted(job_instance_id=None)
-        self._started = time.monotonic()
-        job_instance_id = accepted.job_instance_id or await self._find_started()
-        self._job_instance = replace(self._job_instance, id=job_instance_id, status=NOT_STARTED)
-        await asyncio.to_thread(self._ledger.record_started, job_instance_id, self._job.asset)
-        return job_instance_id
-
-    async def _find_started(self) -> str:
-        """The id of a job instance that Fabric started without telling it."""
-        since = self._started_at - _CLOCKS_DIFFER_BY
-        deadline = time.monotonic() + self._limits.find_started_seconds
-        while True:
-            listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
-            recent = {j.id for j in listed if j.start_time is None or j.start_time >= since}
-            ours = await asyncio.to_thread(self._ledger.started_here, recent)
-            candidates = sorted(recent - ours)
-            if len(candidates) == 1:
-                return candidates[0]
-            if candidates or time.monotonic() >= deadline:
-                break
-            await asyncio.sleep(self._limits.poll_seconds)
-        found = f"several could be it: {', '.join(candidates)}" if candidates else "it lists none since then"
-        raise JobInstanceLostError(
-            f"Fabric did not say which job instance of notebook {self._notebook.display_name!r} it started at "
-            f"{self._started_at:%Y-%m-%d %H:%M:%S} UTC, and {found}. Look at the notebook's recent runs in Fabric "
-            f"before you start it again: {self._links.notebook or self._notebook.id}",
-            job_instance=self._job_instance,
-            url=self._links.notebook,
+    def _failed_for_capacity(self) -> bool:
+        reason = self._job_instance.failure_reason
+        return (
+            self._job_instance.status == FAILED
+            and reason is not None
+            and is_capacity_full(reason.error_code, reason.message)
         )
 
-    async def _give_up_start(self, start: "asyncio.Future[str]") -> None:
-        done, _ = await asyncio.wait({start}, timeout=self._limits.cancel_timeout_seconds)
-        if not done:
-            start.cancel()
-            return
-        if start.exception() is None:
-            await self._let_go()
+    async def _wait_for_the_one_in_the_way(self) -> None:
+        """Fabric skipped our job instance because another one of the notebook was running: wait for its end."""
+        self._tell(
+            f"Fabric skipped job instance {self._job_instance.id}, as another one of the notebook was running; "
+            "waiting for that one to end",
+            logging.WARNING,
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._job.timeout_seconds):
+                while True:
+                    listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
+                    if all(job_instance.has_ended for job_instance in listed):
+                        return
+                    await asyncio.sleep(self._limits.poll_seconds)
 
     async def _let_go(self) -> None:
         """Nobody waits for the job instance any more."""
@@ -195,12 +211,19 @@ class JobExecution:
             if status != NOT_STARTED and self._queued_seconds is None:
                 self._queued_seconds = self._elapsed()
             if status != seen:
-                self._tell(
-                    f"job instance {reading.job_instance.id} is {status} after {self._elapsed():.0f} s"
-                )
+                self._tell_status(status, before=seen)
                 seen = status
             if reading.job_instance.has_ended:
                 return
+
+    def _tell_status(self, status: str, *, before: str) -> None:
+        text = f"job instance {self._job_instance.id} is {status} after {self._elapsed():.0f} s"
+        if status not in KNOWN_STATUSES:
+            self._tell(f"{text}, a status that is not known here; still waiting", logging.WARNING)
+        elif status == NOT_STARTED and before:
+            self._tell(f"{text}, although it was {before} before; still waiting", logging.WARNING)
+        else:
+            self._tell(text)
 
     async def _read(self) -> JobReading | None:
         """Read once; ``None`` in the first moments, in which the service does not know its own job instance yet."""
@@ -238,12 +261,14 @@ class JobExecution:
                     reading = await self._read()
                     if reading is not None and reading.job_instance.has_ended:
                         self._tell(f"job instance {job_id} is {reading.job_instance.status}")
+                        await self._starting.ended(reading.job_instance.status)
                         return reading.job_instance
                     await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
         except (FabricError, TimeoutError) as error:
             self._tell(
                 f"Fabric did not confirm that job instance {job_id} of notebook {self._notebook.display_name!r} was "
-                f"cancelled ({error or 'time-out'}); it may still be running: {self._run_link({})}"
+                f"cancelled ({str(error) or 'time-out'}); it may still be running: {self._run_link({}) or job_id}",
+                logging.WARNING,
             )
             return None
 
@@ -296,7 +321,7 @@ class JobExecution:
                     self._workspace.id, self._notebook.id, self._job_instance.id
                 )
         except (FabricError, TimeoutError) as error:
-            self._tell(f"could not read exit value and links of the job instance: {error or 'time-out'}")
+            self._tell(f"could not read exit value and links: {str(error) or 'time-out'}", logging.WARNING)
             return NotebookJobDetails()
 
     def _failure(self, job_instance: JobInstance, links: Mapping[str, str]) -> JobInstanceFailedError:

@@ -1,27 +1,47 @@
-"""Which job instances are ours: remembered where it outlives the process."""
+"""The notes of job control: what was intended, started and ended, kept where they outlive the process."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+
+REFUSED = "Refused"
+"""Our own word for an attempt that the service turned down, so that nothing was started."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to run a notebook.
+
+    Attributes:
+        intended_at: UTC by the service's clock, noted before the start is sent.
+        job_instance_id: noted as soon as it is known.
+        status: how it ended, noted at the end; ``None`` while that is open.
+    """
+
+    intended_at: datetime
+    job_instance_id: str | None = None
+    status: str | None = None
 
 
 class Ledger(Protocol):
-    """Durable notes about job instances. Implemented on the Dagster instance's own storage."""
+    """The notes of one asset (and partition) in one run, its retries and re-executions included.
 
-    def record_started(self, job_instance_id: str, asset: str) -> None:
-        """Note that this job instance was started for ``asset``."""
+    Implemented on the Dagster instance's own storage. Every method may block for a moment.
+    """
+
+    def left_open(self) -> Attempt | None:
+        """An attempt of an earlier process whose end nobody has made use of; ``None`` if there is none."""
         ...
 
-    def started_here(self, job_instance_ids: Collection[str]) -> set[str]:
-        """Those of the given job instances that were started through a ledger of this storage."""
+    def write(self, attempt: Attempt) -> None:
+        """Note where the attempt stands, in place of what was noted before."""
         ...
 
+    def claim(self, job_instance_id: str) -> None:
+        """Note that this job instance belongs to this asset, for all to see."""
+        ...
 
-class NoLedger:
-    """For callers that keep no notes: every job instance counts as somebody else's."""
-
-    def record_started(self, job_instance_id: str, asset: str) -> None:
-        """Note nothing."""
-
-    def started_here(self, job_instance_ids: Collection[str]) -> set[str]:
-        """None of them."""
-        return set()
+    def claimed_by_others(self, job_instance_ids: Collection[str]) -> set[str]:
+        """Those of the given job instances that belong to other assets, partitions or runs."""
+        ...

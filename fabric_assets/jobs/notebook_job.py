@@ -1,28 +1,46 @@
 """What goes into job control and what comes out: a notebook to run, limits, one outcome."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from fabric_assets.client.compute import ComputeSettings, ParameterValue
 from fabric_assets.client.models import Item, JobInstance, Workspace
 
 
+class Tell(Protocol):
+    """Passes a line for the run's log to whoever waits."""
+
+    def __call__(self, text: str, level: int = logging.INFO) -> None:
+        """Tell ``text`` at a level of ``logging``."""
+        ...
+
+
 @dataclass(frozen=True)
 class JobLimits:
-    """How job control waits.
+    """How job control waits. All times in seconds.
 
     Attributes:
         poll_seconds: shortest wait between two reads of one job instance.
         cancel_timeout_seconds: how long to wait for Fabric to confirm a cancel.
         cancel_on_terminate: whether a job instance is cancelled when nobody waits for it any more.
-        find_started_seconds: how long to look for a job instance whose id the service did not tell.
+        patience_seconds: how long a start is tried while the service is out of order.
+        find_seconds: how long to look for a job instance whose id the service did not tell.
+        settle_seconds: how long a job instance must be nobody's before it is taken for ours.
+        capacity_patience_seconds: how long to wait for a full capacity; 24 hours as in Fabric's own queue.
+        capacity_wait_seconds: first wait before a start is tried again on a full capacity; it grows to ten times that.
     """
 
     poll_seconds: float = 5.0
     cancel_timeout_seconds: float = 30.0
     cancel_on_terminate: bool = True
-    find_started_seconds: float = 60.0
+    patience_seconds: float = 900.0
+    find_seconds: float = 30.0
+    settle_seconds: float = 5.0
+    capacity_patience_seconds: float = 86400.0
+    capacity_wait_seconds: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,8 @@ class NotebookJob:
         parameters: values for the notebook's parameters cell.
         compute: compute settings, ``None`` for the notebook's own.
         timeout_seconds: longest time from the start to the end, waiting for compute included; ``None``: no limit.
+        run_again_if_deduped: whether a job instance that Fabric skipped is started again when the one in its way has
+            ended.
     """
 
     asset: str
@@ -46,6 +66,7 @@ class NotebookJob:
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     compute: ComputeSettings | None = None
     timeout_seconds: float | None = None
+    run_again_if_deduped: bool = False
 
 
 @dataclass(frozen=True)

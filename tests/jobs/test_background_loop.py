@@ -5,11 +5,11 @@ import concurrent.futures
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from fabric_assets.jobs import background_loop
+from fabric_assets.jobs.notebook_job import Tell
 
 
 def test_a_result_comes_back_to_the_thread_that_waits() -> None:
@@ -28,7 +28,7 @@ def test_an_error_comes_back_as_it_was_raised() -> None:
 
 
 def test_messages_arrive_in_order_and_end_with_the_coroutine() -> None:
-    async def work(tell: Callable[[str], None]) -> int:
+    async def work(tell: Tell) -> int:
         for n in range(3):
             tell(f"step {n}")
             await asyncio.sleep(0)
@@ -36,14 +36,14 @@ def test_messages_arrive_in_order_and_end_with_the_coroutine() -> None:
 
     task = background_loop.submit(work)
 
-    assert list(task.messages()) == ["step 0", "step 1", "step 2"]
+    assert [line.text for line in task.messages()] == ["step 0", "step 1", "step 2"]
     assert task.result() == 7
 
 
 def test_cancel_waits_for_the_clean_up_and_returns_what_it_told() -> None:
     started = threading.Event()
 
-    async def work(tell: Callable[[str], None]) -> None:
+    async def work(tell: Tell) -> None:
         started.set()
         try:
             await asyncio.Event().wait()
@@ -54,13 +54,13 @@ def test_cancel_waits_for_the_clean_up_and_returns_what_it_told() -> None:
     task = background_loop.submit(work)
     assert started.wait(10)
 
-    assert task.cancel(wait_seconds=10) == ["cleaned up"]
+    assert [line.text for line in task.cancel(wait_seconds=10)] == ["cleaned up"]
     with pytest.raises(concurrent.futures.CancelledError):
         task.result(0)
 
 
 def test_a_task_that_is_cancelled_before_it_began_ends_too() -> None:
-    async def work(_tell: Callable[[str], None]) -> None:
+    async def work(_tell: Tell) -> None:
         await asyncio.Event().wait()
 
     task = background_loop.submit(work)
@@ -75,6 +75,7 @@ def test_open_tasks_clean_up_when_the_process_exits() -> None:
     program = """
 import asyncio, threading
 from fabric_assets.jobs import background_loop
+from fabric_assets.jobs.notebook_job import Tell
 
 started = threading.Event()
 
