@@ -1,0 +1,224 @@
+"""How requests reach Fabric: one connection pool, tokens, retries, pages, long-running operations, refusals."""
+
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from fabric_assets.client.auth import BearerAuth, TokenSource, checked_api_url, is_loopback, refusal_hint
+from fabric_assets.client.errors import (
+    FabricApiError,
+    FabricAuthError,
+    FabricError,
+    FabricNotFoundError,
+    FabricThrottledError,
+    FabricTransportError,
+)
+from fabric_assets.client.retry import (
+    attempts,
+    parse_http_date,
+    parse_retry_after,
+    wait_before_repeating_read,
+)
+
+GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+_log = logging.getLogger(__name__)
+_LONGEST_QUOTED_BODY = 400
+
+
+class Transport:
+    """Sends requests to one Fabric API as one identity. See ``FabricClient`` for the arguments."""
+
+    def __init__(
+        self,
+        api_url: str,
+        tokens: TokenSource,
+        *,
+        request_timeout_seconds: float,
+        patience_seconds: float,
+        network: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        base_url = checked_api_url(api_url)
+        self._patience_seconds = patience_seconds
+        self._clock_offset: timedelta | None = None
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            auth=BearerAuth(base_url, tokens),
+            timeout=request_timeout_seconds,
+            follow_redirects=False,
+            # A proxy from the environment must not see what is said to this machine in plain http.
+            trust_env=not is_loopback(base_url.host),
+            transport=network,
+            headers={"Accept": "application/json", "User-Agent": "fabric_assets"},
+        )
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the API."""
+        return str(self._http.base_url)
+
+    def service_now(self) -> datetime:
+        """The time by the service's clock, UTC, as far as its answers told; see ``clock_uncertainty``."""
+        return datetime.now(UTC) + (self._clock_offset or timedelta())
+
+    @property
+    def clock_uncertainty(self) -> timedelta:
+        """How far ``service_now`` can be wrong: ``Date`` headers have seconds; without one, clocks may differ more."""
+        return timedelta(minutes=2) if self._clock_offset is None else timedelta(seconds=3)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def get_json(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Read a JSON object."""
+        response = await self.send("GET", path, params=params, wait_before=wait_before_repeating_read)
+        return json_object(response)
+
+    async def paged(self, path: str) -> AsyncIterator[dict[str, Any]]:
+        """The entries of all pages of a list."""
+        # The token is used and not `continuationUri`, which may name another host.
+        token: str | None = None
+        while True:
+            page = await self.get_json(path, {"continuationToken": token} if token else None)
+            for entry in page.get("value") or []:
+                yield entry
+            following = page.get("continuationToken")
+            if not following or following == token:
+                return
+            token = following
+
+    async def operation_result(self, response: httpx.Response) -> dict[str, Any]:
+        """Follow a long-running operation by its id; its ``Location`` can name a host that must not get the token."""
+        if response.status_code != httpx.codes.ACCEPTED:
+            return json_object(response)
+        operation_id = response.headers.get("x-ms-operation-id") or _last_guid(
+            response.headers.get("Location", "")
+        )
+        if not operation_id:
+            raise FabricTransportError(
+                "Fabric accepted an operation without saying its id", may_have_arrived=True
+            )
+        path = f"/operations/{operation_id}"
+        async for attempt in attempts(_wait_for_operation, self._patience_seconds):
+            with attempt:
+                state = await self.send("GET", path, wait_before=wait_before_repeating_read)
+                data = json_object(state)
+                if data.get("status") == "Failed":
+                    error = data.get("error") or {}
+                    raise FabricError(
+                        f"operation {operation_id} failed: {error.get('message') or 'no reason given'}",
+                        error_code=error.get("errorCode"),
+                    )
+                if data.get("status") != "Succeeded":
+                    raise _OperationRunningError(parse_retry_after(state.headers.get("Retry-After")))
+        return await self.get_json(f"{path}/result")
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        wait_before: Callable[[Exception], bool | float],
+    ) -> httpx.Response:
+        """Send a request until there is a good answer, or ``wait_before`` says of an error that it is final."""
+        async for attempt in attempts(wait_before, self._patience_seconds):
+            with attempt:
+                return await self._send_once(method, path, params, body)
+        raise AssertionError("attempts end with an answer or an error")
+
+    async def _send_once(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
+    ) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, params=params, json=body)
+        except httpx.RequestError as error:
+            never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            raise FabricTransportError(
+                f"no answer from {self._http.base_url.host} to {method} {path}: "
+                f"{type(error).__name__} {error}".rstrip(),
+                may_have_arrived=not never_sent,
+            ) from error
+        _log.debug(
+            "%s %s -> %s (request %s)", method, path, response.status_code, response.headers.get("RequestId")
+        )
+        if date := parse_http_date(response.headers.get("Date")):
+            self._clock_offset = date - datetime.now(UTC)
+        if response.is_success:
+            if method == "GET":
+                json_object(response)  # an HTML page with status 200 is no answer: repeat the read
+            return response
+        raise _refusal(method, path, response)
+
+
+class _OperationRunningError(Exception):
+    def __init__(self, retry_after_seconds: float | None) -> None:
+        super().__init__("the operation is still running")
+        self.retry_after_seconds = retry_after_seconds
+
+
+def _wait_for_operation(error: Exception) -> bool | float:
+    if isinstance(error, _OperationRunningError):
+        return error.retry_after_seconds if error.retry_after_seconds is not None else True
+    return False
+
+
+def json_object(response: httpx.Response) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        FabricTransportError: it is something else, such as a gateway's HTML page.
+    """
+    try:
+        data = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        data = None
+    if not isinstance(data, dict):
+        raise FabricTransportError(
+            f"{response.request.method} {response.request.url.path} answered {response.status_code} with something "
+            f"that is not Fabric's: {response.text[:_LONGEST_QUOTED_BODY]!r}",
+            may_have_arrived=True,
+            request_id=response.headers.get("RequestId"),
+        )
+    return data
+
+
+def _refusal(method: str, path: str, response: httpx.Response) -> FabricError:
+    """The error for an answer that is no success; the body may be Fabric's JSON or a gateway's HTML."""
+    status = response.status_code
+    try:
+        body = response.json()
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        body = None
+    if not isinstance(body, dict):
+        body = {"message": response.text[:_LONGEST_QUOTED_BODY]}
+    code = body.get("errorCode") or response.headers.get("x-ms-public-api-error-code")
+    request_id = body.get("requestId") or response.headers.get("RequestId")
+    message = f"{method} {path} was refused with {status} {code or response.reason_phrase}: {body.get('message') or ''}"
+    if request_id:
+        message += f" (request {request_id})"
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return FabricAuthError(f"{message}\n{refusal_hint(status)}", error_code=code, request_id=request_id)
+    kind = {404: FabricNotFoundError, 429: FabricThrottledError}.get(status, FabricApiError)
+    return kind(
+        message,
+        status_code=status,
+        error_code=code,
+        request_id=request_id,
+        retriable=status in (408, 429)
+        or status >= 500
+        or (status != 404 and body.get("isRetriable") is True),
+        retry_after_seconds=parse_retry_after(response.headers.get("Retry-After")),
+    )
+
+
+def _last_guid(url: str) -> str | None:
+    found: list[str] = GUID.findall(url.split("?")[0])
+    return found[-1] if found else None
