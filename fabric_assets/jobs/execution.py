@@ -122,7 +122,8 @@ class JobExecution:
         try:
             self._begun(await asyncio.shield(start))
         except asyncio.CancelledError:
-            done, _ = await asyncio.wait({start}, timeout=self._limits.cancel_timeout_seconds)
+            wait_seconds = self._limits.cancel_timeout_seconds if self._starting.in_flight else 0
+            done, _ = await asyncio.wait({start}, timeout=wait_seconds)
             if not done:
                 start.cancel()
             elif start.exception() is None:

@@ -53,6 +53,8 @@ class Starting:
         self._post = post
         self._tell = tell
         self._attempt: Attempt | None = None
+        self.in_flight = False
+        """Whether a job instance may exist whose id is not known yet."""
 
     async def obtain(self) -> str:
         """The id of the job instance to watch.
@@ -107,6 +109,7 @@ class Starting:
             await asyncio.to_thread(self._ledger.write, attempt)
             problem: FabricTransportError | FabricApiError | None = None
             accepted = Accepted(job_instance_id=None)
+            self.in_flight = True
             try:
                 accepted = await self._post()
             except (FabricTransportError, FabricApiError) as error:
@@ -158,6 +161,7 @@ class Starting:
 
     async def _keep(self, attempt: Attempt, job_instance_id: str) -> None:
         self._attempt = replace(attempt, job_instance_id=job_instance_id)
+        self.in_flight = False
         await self._note(self._attempt, claim=job_instance_id)
 
     async def _note(self, attempt: Attempt, *, claim: str | None = None) -> None:
