@@ -152,7 +152,7 @@ class Gate:
                 if fault.drop == "before":
                     scope[ABORT]()
                     return True
-                if fault.status is not None:
+                if fault.status is not None and not fault.acted:
                     await fault_response(fault)(scope, receive, send)
                     return False
             if not scope["path"].startswith(_NEEDS_NO_TOKEN):
@@ -163,11 +163,13 @@ class Gate:
             await error_response(error, request_id)(scope, receive, send)
             return False
         self._on_request()
-        await self._app(scope, receive, _nowhere if _drops_answer(fault) else send)
+        await self._app(scope, receive, _nowhere if _replaces_answer(fault) else send)
         self._on_request()
-        if _drops_answer(fault):
+        if fault is not None and fault.drop == "after":
             scope[ABORT]()
             return True
+        if fault is not None and fault.status is not None:
+            await fault_response(fault)(scope, receive, send)
         return False
 
 
@@ -176,8 +178,8 @@ def error_response(error: errors.ApiError, request_id: str) -> Response:
     return JSONResponse(error.body(request_id), status_code=error.status, headers=dict(error.headers))
 
 
-def _drops_answer(fault: Fault | None) -> bool:
-    return fault is not None and fault.drop == "after"
+def _replaces_answer(fault: Fault | None) -> bool:
+    return fault is not None and (fault.drop == "after" or fault.status is not None)
 
 
 async def _nowhere(_message: Message) -> None:

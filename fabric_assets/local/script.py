@@ -119,6 +119,7 @@ class Fault:
         status: answer this status; ``None``: let the request through (after ``delay_seconds``).
         headers: with these headers.
         body: with this body: JSON, or text (sent as ``text/html``).
+        acted: whether the service does its work before it answers ``status``.
         delay_seconds: wait before anything else.
         drop: break the connection ``before`` the service sees the request, or ``after`` it did its work.
     """
@@ -130,6 +131,7 @@ class Fault:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    acted: bool = False
     delay_seconds: float = 0.0
     drop: Literal["before", "after"] | None = None
 
