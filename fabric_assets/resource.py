@@ -158,8 +158,9 @@ class FabricResource(dg.ConfigurableResource):
         control = self._control(connection)
         task = background_loop.submit(lambda tell: control.run(request, tell, ledger))
         try:
-            for line in task.messages():
-                log(*line)
+            with task.interrupts_between_messages():
+                for line in task.messages():
+                    log(*line)
             return task.result()
         except BaseException:
             # An interruption reaches only this thread; the job instance is the loop's to cancel.

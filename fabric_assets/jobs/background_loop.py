@@ -9,8 +9,11 @@ import atexit
 import concurrent.futures
 import logging
 import queue
+import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from fabric_assets.jobs.notebook_job import Tell
@@ -28,18 +31,56 @@ class Line(NamedTuple):
     text: str
 
 
+class _Interrupt(NamedTuple):
+    """A signal that came, with the handler that it was meant for."""
+
+    handler: Callable[[int, FrameType | None], Any]
+    number: int
+    frame: FrameType | None
+
+    def deliver(self) -> None:
+        self.handler(self.number, self.frame)
+
+
 class BackgroundTask(Generic[T]):
     """A coroutine that runs on the background loop, seen from another thread."""
 
     def __init__(self) -> None:
-        self._messages: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Line | _Interrupt | None] = queue.SimpleQueue()
         self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._task: asyncio.Task[T] | None = None
 
     def messages(self) -> Iterator[Line]:
-        """What the coroutine tells while it runs, until it ends. Blocks; a signal's exception gets through."""
+        """What the coroutine tells while it runs, until it ends. Blocks; raises what an interruption raises."""
         while (message := self._messages.get()) is not None:
-            yield message
+            if isinstance(message, _Interrupt):
+                message.deliver()
+            else:
+                yield message
+
+    @contextmanager
+    def interrupts_between_messages(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM take effect between two messages, not in the middle of what is done with one.
+
+        A handler that raises is lost if the signal comes while the interpreter runs a callback of the garbage
+        collector, which happens while a log line is written to a database: the run would go on unterminated.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        raising = {number: handler for number, handler in before.items() if callable(handler)}
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self._messages.put(_Interrupt(raising[signal.Signals(number)], number, frame))
+
+        try:
+            for number in raising:
+                signal.signal(number, note)
+            yield
+        finally:
+            for number, handler in raising.items():
+                signal.signal(number, handler)
 
     def result(self, timeout_seconds: float | None = None) -> T:
         """The coroutine's result. Blocks; raises what the coroutine raised."""
@@ -55,7 +96,7 @@ class BackgroundTask(Generic[T]):
         concurrent.futures.wait([self._outcome], timeout=wait_seconds)
         said = []
         while not self._messages.empty():
-            if (message := self._messages.get()) is not None:
+            if isinstance(message := self._messages.get(), Line):
                 said.append(message)
         self._messages.put(None)  # whoever still waits for messages has heard the last one
         return said
