@@ -94,4 +94,4 @@ def test_a_job_instance_can_be_left_running(simulate: Simulate, tmp_path: Path) 
         output, _ = process.communicate(timeout=DEADLINE_SECONDS)
 
     assert statuses(fabric) == ["InProgress"]
-    assert "is left running (cancel_on_terminate is off)" in output
+    assert "is left running (cancel_on_terminate is off)" in output, output

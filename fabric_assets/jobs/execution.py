@@ -126,7 +126,7 @@ class JobExecution:
             done, _ = await asyncio.wait({start}, timeout=wait_seconds)
             if not done:
                 start.cancel()
-            elif start.exception() is None:
+            elif not start.cancelled() and start.exception() is None:
                 self._begun(start.result())
                 await self._let_go()
             raise

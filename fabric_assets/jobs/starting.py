@@ -54,7 +54,7 @@ class Starting:
         self._tell = tell
         self._attempt: Attempt | None = None
         self.in_flight = False
-        """Whether a job instance may exist whose id is not known yet."""
+        """Whether a start has been sent, or a job instance found, that ``obtain`` has not returned yet."""
 
     async def obtain(self) -> str:
         """The id of the job instance to watch.
@@ -63,9 +63,11 @@ class Starting:
             JobInstanceLostError: one was started, and it cannot be told which.
             FabricError: the service refuses the start, or is out of order for too long.
         """
+        self.in_flight = False
         lock = start_lock(self._client.api_url, self._workspace.id, self._notebook.id)
         async with lock:
             left_open = await asyncio.to_thread(self._ledger.left_open)
+            self.in_flight = left_open is not None
             if left_open is not None and (taken := await self._take_over(left_open)) is not None:
                 return taken
             return await self._start()
@@ -161,7 +163,6 @@ class Starting:
 
     async def _keep(self, attempt: Attempt, job_instance_id: str) -> None:
         self._attempt = replace(attempt, job_instance_id=job_instance_id)
-        self.in_flight = False
         await self._note(self._attempt, claim=job_instance_id)
 
     async def _note(self, attempt: Attempt, *, claim: str | None = None) -> None:

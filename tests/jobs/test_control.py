@@ -1,0 +1,79 @@
+"""Job control without Dagster: what is cancelled when nobody waits any more."""
+
+import threading
+import time
+from collections.abc import Callable, Collection
+
+import httpx
+import pytest
+
+from fabric_assets.client.auth import StaticToken
+from fabric_assets.client.fabric_client import FabricClient
+from fabric_assets.jobs import background_loop
+from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.ledger import Attempt
+from fabric_assets.jobs.notebook_job import JobLimits, NotebookJob
+from fabric_assets.local import ServedFabric
+from tests.conftest import Simulate
+
+DEADLINE_SECONDS = 30
+
+
+class SlowLedger:
+    """Takes its time at one of its steps, and tells when it has come there."""
+
+    def __init__(self, slow_step: str) -> None:
+        self._slow_step = slow_step
+        self.reached = threading.Event()
+        self.attempts: list[Attempt] = []
+
+    def _step(self, name: str) -> None:
+        if name == self._slow_step:
+            self.reached.set()
+            time.sleep(0.3)
+
+    def left_open(self) -> Attempt | None:
+        self._step("left_open")
+        return None
+
+    def write(self, attempt: Attempt) -> None:
+        self._step("write id" if attempt.job_instance_id else "write intent")
+        self.attempts.append(attempt)
+
+    def claim(self, job_instance_id: str) -> None:
+        self._step("claim")
+
+    def claimed_by_others(self, job_instance_ids: Collection[str]) -> set[str]:
+        return set()
+
+
+def job_instances(fabric: ServedFabric) -> list[str]:
+    headers = {"Authorization": f"Bearer {fabric.token}"}
+    with httpx.Client(base_url=fabric.url, headers=headers) as api:
+        path = f"/workspaces/{fabric.workspace_id}/items"
+        return [
+            api.get(f"{path}/{started.item_id}/jobs/instances/{started.id}").json()["status"]
+            for started in fabric.started
+        ]
+
+
+@pytest.mark.parametrize("step", ["left_open", "write intent", "claim", "write id"])
+def test_a_start_that_is_given_up_at_any_step_leaves_nothing_running(simulate: Simulate, step: str) -> None:
+    fabric = simulate(notebooks=["Load"], job_instances=[{"never_ends": True}])
+    ledger = SlowLedger(step)
+    job = NotebookJob(
+        asset="DimX", notebook="Load", workspace=fabric.workspace_id, workspace_configured_in="the test"
+    )
+
+    async def work(tell: Callable[..., None]) -> None:
+        async with FabricClient(fabric.url, StaticToken(fabric.token)) as client:
+            control = JobControl(client, portal_url=None, limits=JobLimits(poll_seconds=0.02))
+            await control.run(job, tell, ledger)
+
+    task = background_loop.submit(work)
+    assert ledger.reached.wait(DEADLINE_SECONDS)
+    task.cancel(DEADLINE_SECONDS)
+
+    assert set(job_instances(fabric)) <= {"Cancelled"}
+    if fabric.started:
+        assert ledger.attempts[-1].status == "Cancelled"
