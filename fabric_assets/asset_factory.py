@@ -113,7 +113,11 @@ def notebook_asset(
                 run_again_if_deduped=run_again_if_deduped,
                 log=context.log.log,
                 ledger=InstanceLedger(
-                    context.instance, asset_key, partition, context.run.root_run_id or context.run.run_id
+                    context.instance,
+                    context.run,
+                    str(context.op_execution_context.op_handle),
+                    asset_key,
+                    partition,
                 ),
             )
         except FabricError as error:

@@ -8,10 +8,10 @@ import dagster as dg
 
 from fabric_assets.client.models import COMPLETED
 from fabric_assets.jobs.ledger import Attempt
-from fabric_assets.materialization import JOB_INSTANCE_ID
 
 _CLAIM = "fabric_assets/job_instance/"
 _ATTEMPT = "fabric_assets/attempt/"
+_FROM_FAILURE = {"dagster/is_resume_retry", "dagster/is_asset_resume_retry"}
 
 
 class InstanceLedger:
@@ -22,16 +22,22 @@ class InstanceLedger:
     """
 
     def __init__(
-        self, instance: dg.DagsterInstance, asset_key: dg.AssetKey, partition: str | None, root_run_id: str
+        self,
+        instance: dg.DagsterInstance,
+        run: dg.DagsterRun,
+        step_key: str,
+        asset_key: dg.AssetKey,
+        partition: str | None,
     ) -> None:
         self._instance = instance
-        self._asset_key = asset_key
-        self._partition = partition
+        self._run = run
+        self._step_key = step_key
         # A re-execution shares its root run, a new materialization has one of its own.
+        root_run_id = run.root_run_id or run.run_id
         self._owner = json.dumps([asset_key.to_user_string(), partition, root_run_id])
 
     def left_open(self) -> Attempt | None:
-        """See ``Ledger``. An end that is no success, or that has been materialized, leaves nothing to be taken over."""
+        """See ``Ledger``. An end that is no success, or whose step succeeded, leaves nothing to be taken over."""
         text = self._values({_ATTEMPT + self._owner}).get(_ATTEMPT + self._owner)
         if text is None:
             return None
@@ -41,7 +47,7 @@ class InstanceLedger:
         )
         if attempt.status is None:
             return attempt
-        if attempt.status == COMPLETED and not self._is_materialized(attempt):
+        if attempt.status == COMPLETED and not self._succeeded_in(data["run_id"]):
             return attempt
         return None
 
@@ -51,6 +57,7 @@ class InstanceLedger:
             "intended_at": attempt.intended_at.isoformat(),
             "job_instance_id": attempt.job_instance_id,
             "status": attempt.status,
+            "run_id": self._run.run_id,
         }
         self._instance.daemon_cursor_storage.set_cursor_values({_ATTEMPT + self._owner: json.dumps(entry)})
 
@@ -63,21 +70,15 @@ class InstanceLedger:
         owners = claims(self._instance, job_instance_ids)
         return {job_instance_id for job_instance_id, owner in owners.items() if owner != self._owner}
 
-    def _is_materialized(self, attempt: Attempt) -> bool:
-        records = self._instance.fetch_materializations(
-            dg.AssetRecordsFilter(
-                asset_key=self._asset_key,
-                asset_partitions=[self._partition] if self._partition is not None else None,
-                after_timestamp=attempt.intended_at.timestamp() - 3600,
-            ),
-            limit=100,
-        ).records
-        ids = [
-            record.asset_materialization.metadata[JOB_INSTANCE_ID].value
-            for record in records
-            if record.asset_materialization and JOB_INSTANCE_ID in record.asset_materialization.metadata
-        ]
-        return attempt.job_instance_id in ids
+    def _succeeded_in(self, run_id: str) -> bool:
+        """Whether our step had succeeded in that run, so that this run repeats it on purpose."""
+        if run_id == self._run.run_id:
+            return False
+        if run_id == self._run.parent_run_id and not _FROM_FAILURE.isdisjoint(self._run.tags):
+            # It had not when this run was planned. It may have since: a step's process can outlive its run worker.
+            return False
+        stats = self._instance.get_run_step_stats(run_id, [self._step_key])
+        return any(step.status is not None and step.status.value == "SUCCESS" for step in stats)
 
     def _values(self, keys: set[str]) -> dict[str, str]:
         return dict(self._instance.daemon_cursor_storage.get_cursor_values(keys))
