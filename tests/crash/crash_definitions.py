@@ -1,0 +1,157 @@
+"""One asset a boundary. Told so by the environment, it kills the process that computes it there, once."""
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from fabric_assets import FabricResource, notebook_asset
+from fabric_assets.client.fabric_client import FabricClient, JobReading
+from fabric_assets.client.models import COMPLETED, Accepted
+from fabric_assets.definitions import step_processes as default_executor
+from fabric_assets.instance_ledger import InstanceLedger
+from fabric_assets.jobs.ledger import Attempt
+from fabric_assets.jobs.notebook_job import JobOutcome
+
+MARKERS_VARIABLE = "CRASH_MARKERS"
+"""Folder that gets a file for each process that has been killed; unset: nothing is killed."""
+
+BEFORE_INTENT = "before_intent"
+BEFORE_POST = "before_post"
+AFTER_POST = "after_post"
+AFTER_CLAIM = "after_claim"
+RUNNING = "running"
+COMPLETED_UNNOTED = "completed_unnoted"
+BEFORE_MATERIALIZATION = "before_materialization"
+AFTER_MATERIALIZATION = "after_materialization"
+
+BOUNDARIES = (
+    BEFORE_INTENT,
+    BEFORE_POST,
+    AFTER_POST,
+    AFTER_CLAIM,
+    RUNNING,
+    COMPLETED_UNNOTED,
+    BEFORE_MATERIALIZATION,
+    AFTER_MATERIALIZATION,
+)
+EXECUTORS = {
+    "in_process": dg.in_process_executor,
+    "multiprocess": dg.multiprocess_executor.configured({"max_concurrent": len(BOUNDARIES)}),
+    "step_processes": default_executor,
+    "step_processes_with_retries": default_executor,
+}
+
+defs = dg.Definitions(
+    assets=[notebook_asset(name, notebook=name, timeout_seconds=None) for name in BOUNDARIES],
+    jobs=[
+        dg.define_asset_job(
+            name,
+            selection="*",
+            executor_def=executor,
+            op_retry_policy=dg.RetryPolicy(max_retries=1) if name.endswith("_with_retries") else None,
+        )
+        for name, executor in EXECUTORS.items()
+    ],
+    resources={"fabric": FabricResource(poll_seconds=0.05, patience_seconds=1.0)},
+)
+
+
+def in_process() -> dg.JobDefinition:
+    return defs.resolve_job_def("in_process")
+
+
+def multiprocess() -> dg.JobDefinition:
+    return defs.resolve_job_def("multiprocess")
+
+
+def step_processes() -> dg.JobDefinition:
+    return defs.resolve_job_def("step_processes")
+
+
+def step_processes_with_retries() -> dg.JobDefinition:
+    return defs.resolve_job_def("step_processes_with_retries")
+
+
+JOBS = {
+    name: dg.reconstructable(job)
+    for name, job in {
+        "in_process": in_process,
+        "multiprocess": multiprocess,
+        "step_processes": step_processes,
+        "step_processes_with_retries": step_processes_with_retries,
+    }.items()
+}
+
+
+def kill_at_boundaries(markers: Path) -> None:
+    """Let this process die at the boundary after which the asset that it computes is named."""
+    computed = ""
+
+    def die_at(boundary: str) -> None:
+        if computed != boundary:
+            return
+        try:
+            (markers / boundary).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    run_notebook: Callable[..., JobOutcome] = FabricResource.run_notebook
+    write, claim = InstanceLedger.write, InstanceLedger.claim
+    start_job_instance: Callable[..., Awaitable[Accepted]] = FabricClient.start_job_instance
+    get_job_instance: Callable[..., Awaitable[JobReading]] = FabricClient.get_job_instance
+    handle_new_event: Callable[..., None] = dg.DagsterInstance.handle_new_event
+
+    def dying_run_notebook(self: FabricResource, notebook: str, **options: Any) -> JobOutcome:
+        nonlocal computed
+        computed = options["asset"]
+        outcome = run_notebook(self, notebook, **options)
+        die_at(BEFORE_MATERIALIZATION)
+        return outcome
+
+    def dying_write(self: InstanceLedger, attempt: Attempt) -> None:
+        if attempt.job_instance_id is None:
+            die_at(BEFORE_INTENT)
+        if attempt.status == COMPLETED:
+            die_at(COMPLETED_UNNOTED)
+        write(self, attempt)
+
+    def dying_claim(self: InstanceLedger, job_instance_id: str) -> None:
+        claim(self, job_instance_id)
+        die_at(AFTER_CLAIM)
+
+    async def dying_start(self: FabricClient, *arguments: Any) -> Accepted:
+        die_at(BEFORE_POST)
+        accepted = await start_job_instance(self, *arguments)
+        die_at(AFTER_POST)
+        return accepted
+
+    async def dying_read(self: FabricClient, *arguments: Any) -> JobReading:
+        reading = await get_job_instance(self, *arguments)
+        if not reading.job_instance.has_ended:
+            die_at(RUNNING)
+        return reading
+
+    def dying_handle_new_event(
+        self: dg.DagsterInstance, event: dg.EventLogEntry, *arguments: Any, **options: Any
+    ) -> None:
+        handle_new_event(self, event, *arguments, **options)
+        if event.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            die_at(AFTER_MATERIALIZATION)
+
+    for owner, replacement in (
+        (FabricResource, {"run_notebook": dying_run_notebook}),
+        (InstanceLedger, {"write": dying_write, "claim": dying_claim}),
+        (FabricClient, {"start_job_instance": dying_start, "get_job_instance": dying_read}),
+        (dg.DagsterInstance, {"handle_new_event": dying_handle_new_event}),
+    ):
+        for name, function in replacement.items():
+            setattr(owner, name, function)
+
+
+if markers := os.environ.get(MARKERS_VARIABLE):
+    kill_at_boundaries(Path(markers))
