@@ -35,11 +35,10 @@ from fabric_assets.client.retry import is_capacity_full
 from fabric_assets.jobs.capacity import CapacityWait
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
-from fabric_assets.jobs.starting import Starting
+from fabric_assets.jobs.starting import NOT_VISIBLE_FOR_SECONDS, Starting
 
 _SHARE_OF_ELAPSED = 0.1
 _LONGEST_WAIT_SECONDS = 30.0
-_NOT_VISIBLE_FOR_SECONDS = 120.0
 _DETAILS_WITHIN_SECONDS = 20.0
 
 
@@ -233,10 +232,10 @@ class JobExecution:
                 self._workspace.id, self._notebook.id, self._job_instance.id
             )
         except FabricNotFoundError:
-            if self._elapsed() < _NOT_VISIBLE_FOR_SECONDS:
+            if self._elapsed() < NOT_VISIBLE_FOR_SECONDS:
                 return None
             raise
-        if reading.job_instance.is_not_visible_yet and self._elapsed() < _NOT_VISIBLE_FOR_SECONDS:
+        if reading.job_instance.is_not_visible_yet and self._elapsed() < NOT_VISIBLE_FOR_SECONDS:
             return None
         return reading
 

@@ -21,6 +21,9 @@ from fabric_assets.jobs.ledger import REFUSED, Attempt, Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, Tell
 from fabric_assets.jobs.start_lock import start_lock
 
+NOT_VISIBLE_FOR_SECONDS = 120.0
+"""How long after a start the service may answer that it knows no such job instance."""
+
 
 class Starting:
     """Gets the job instance of one attempt, and notes each step before the next one.
@@ -85,7 +88,10 @@ class Starting:
         try:
             job_instance = await self._read(job_instance_id)
         except FabricNotFoundError:
-            return None
+            age = self._client.service_now() - left_open.intended_at
+            if age.total_seconds() > NOT_VISIBLE_FOR_SECONDS:
+                return None
+            job_instance = JobInstance(job_instance_id, self._notebook.id, RUN_NOTEBOOK, NOT_STARTED)
         if (
             job_instance.has_ended
             and job_instance.status != COMPLETED
