@@ -120,7 +120,7 @@ def test_a_run_that_is_killed_while_its_notebook_runs_is_taken_over(tmp_path: Pa
         worker.wait(DEADLINE_SECONDS)
         (dead,) = place.mark_dead_runs_failed()
 
-        recovering = place.run_worker("step_processes", f"from_failure:{dead.run_id}")
+        recovering = place.run_worker("in_process", f"from_failure:{dead.run_id}")
         place.wait_for("taken over", lambda: "takes over" in place.lines(RUNNING))
         assert place.statuses() == ["InProgress"]
         place.release()
