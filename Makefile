@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export DAGSTER_HOME := $(CURDIR)/.dagster_home
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-.PHONY: dev test load check install clean
+.PHONY: dev test load check install clean reset
 
 dev: install
 	$(BIN)/dagster dev --port $(PORT)
@@ -37,4 +37,9 @@ $(DAGSTER_HOME)/dagster.yaml:
 	@printf 'telemetry:\n  enabled: false\n' > $@
 
 clean:
-	rm -rf $(VENV) $(DAGSTER_HOME) .fabric_local
+	rm -rf $(VENV)
+
+# Forgets history, notebooks and tables of the local Fabric.
+reset: install
+	$(BIN)/fabric-assets local --stop
+	rm -rf $(DAGSTER_HOME) .fabric_local

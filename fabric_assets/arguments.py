@@ -127,7 +127,7 @@ class Arguments:
                 case Fixed():
                     values[name] = argument.value
                 case PartitionKey() if partition is not None:
-                    values[name] = partition
+                    values[name] = str(partition)  # a MultiPartitionKey is a subclass of str
         return values
 
 

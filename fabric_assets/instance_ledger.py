@@ -65,10 +65,9 @@ class InstanceLedger:
         """See ``Ledger``."""
         self._instance.daemon_cursor_storage.set_cursor_values({_CLAIM + job_instance_id: self._owner})
 
-    def claimed_by_others(self, job_instance_ids: Collection[str]) -> set[str]:
+    def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
         """See ``Ledger``."""
-        owners = claims(self._instance, job_instance_ids)
-        return {job_instance_id for job_instance_id, owner in owners.items() if owner != self._owner}
+        return set(claims(self._instance, job_instance_ids))
 
     def _succeeded_in(self, run_id: str) -> bool:
         """Whether our step had succeeded in that run, so that this run repeats it on purpose."""

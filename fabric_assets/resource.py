@@ -182,8 +182,8 @@ class FabricResource(dg.ConfigurableResource):
             cancel_timeout_seconds=self.cancel_timeout_seconds,
             cancel_on_terminate=self.cancel_on_terminate,
             patience_seconds=self.patience_seconds,
-            find_seconds=min(30.0, self.patience_seconds),
-            settle_seconds=min(5.0, self.patience_seconds),
+            find_seconds=min(30.0, self.patience_seconds / 4),
+            settle_seconds=min(5.0, self.patience_seconds / 4),
             capacity_patience_seconds=self.capacity_patience_seconds,
             capacity_wait_seconds=self.capacity_wait_seconds,
         )

@@ -5,13 +5,17 @@ reference, and the token stays in this process.
 """
 
 import hashlib
+import re
 
+from fabric_assets.client.errors import FabricConfigError
+
+_REFERENCE = re.compile(r"<hidden [0-9a-f]{8}>")
 _tokens: dict[str, str] = {}
 
 
 def hide(token: str) -> str:
     """A reference to the token, the same in each process that hides it."""
-    if token in _tokens:
+    if _REFERENCE.fullmatch(token):
         return token
     reference = f"<hidden {hashlib.sha256(token.encode()).hexdigest()[:8]}>"
     _tokens[reference] = token
@@ -19,5 +23,16 @@ def hide(token: str) -> str:
 
 
 def reveal(reference: str | None) -> str | None:
-    """The token behind a reference."""
-    return _tokens.get(reference) if reference else None
+    """The token behind a reference.
+
+    Raises:
+        FabricConfigError: the reference comes from another process that had another token.
+    """
+    if not reference:
+        return None
+    if reference not in _tokens:
+        raise FabricConfigError(
+            f"`access_token` is {reference}, which stands for a token that this process does not have. "
+            "Give the token in code, or as an environment variable with dg.EnvVar."
+        )
+    return _tokens[reference]

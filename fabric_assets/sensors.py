@@ -1,5 +1,6 @@
 """Sees notebook job instances that were started outside Dagster, and reports them as materializations."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from functools import partial
 import dagster as dg
 
 from fabric_assets.asset_factory import NOTEBOOK_METADATA, WORKSPACE_METADATA
-from fabric_assets.client.errors import FabricConfigError
+from fabric_assets.client.errors import FabricError
 from fabric_assets.client.models import JobInstance
 from fabric_assets.completion_cursor import Cursor, decide
 from fabric_assets.instance_ledger import claims
@@ -17,6 +18,9 @@ from fabric_assets.jobs.completions import Completions, details, list_completion
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.materialization import completion_metadata
 from fabric_assets.resource import FabricResource
+
+_TICK_SECONDS = 40.0
+"""Dagster ends a tick after 60 s; what is left is for the next one."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ def build_notebook_sensor(
     name: str = "notebook_job_instances",
     minimum_interval_seconds: int = 60,
     lookback_hours: float = 24,
-    max_materializations_per_tick: int = 100,
-    max_notebooks_per_tick: int = 60,
+    max_materializations_per_tick: int = 50,
+    max_notebooks_per_tick: int = 30,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """A sensor that reports job instances which were started in Fabric's UI, by its schedules or by pipelines.
@@ -49,7 +53,8 @@ def build_notebook_sensor(
         minimum_interval_seconds: time between two ticks.
         lookback_hours: after a longer stop, completions older than this are skipped, with a line in the tick's log.
         max_materializations_per_tick: more are left for the next tick.
-        max_notebooks_per_tick: one call of Fabric's quota each; with more notebooks, ticks take turns.
+        max_notebooks_per_tick: one call of Fabric's quota of 200 a minute each, as is each materialization; with more
+            notebooks, ticks take turns.
         default_status: whether it runs without being switched on.
     """
     watched = [
@@ -80,7 +85,12 @@ def build_notebook_sensor(
         positions = dict(cursor.positions)
         first = cursor.next_asset % len(watched)
         turn = (watched[first:] + watched[:first])[:max_notebooks_per_tick]
+        give_up_at = time.monotonic() + _TICK_SECONDS
+        seen = failed = 0
         for notebook in turn:
+            if time.monotonic() > give_up_at:
+                break
+            seen += 1
             key = notebook.asset_key.to_user_string()
             try:
                 completions = background_loop.call(
@@ -95,8 +105,11 @@ def build_notebook_sensor(
                         asset=key,
                     )
                 )
-            except FabricConfigError as error:
-                context.log.warning(str(error))
+            except (FabricError, TimeoutError) as error:
+                failed += 1
+                if failed == len(turn):
+                    raise
+                context.log.warning(f"{key}: {str(error) or 'no answer in time'}")
                 continue
             decision = decide(
                 completions.job_instances,
@@ -112,7 +125,7 @@ def build_notebook_sensor(
                     f"{key}: {decision.skipped} completions older than {lookback_hours:g} hours are not reported"
                 )
             events += [_materialization(control, notebook, completions, j) for j in decision.report]
-        following = Cursor(positions, (first + len(turn)) % len(watched))
+        following = Cursor(positions, (first + seen) % len(watched))
         return dg.SensorResult(asset_events=events, cursor=following.to_text())
 
     return sensor

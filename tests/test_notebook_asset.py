@@ -84,6 +84,74 @@ def test_the_partition_key_reaches_the_notebook(simulate: Simulate) -> None:
     assert dict(fabric.started[0].parameters) == {"day": "2026-01-31"}
 
 
+def test_a_multi_partition_key_reaches_the_notebook_as_text(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    days, regions = dg.StaticPartitionsDefinition(["d1"]), dg.StaticPartitionsDefinition(["eu"])
+    partitions = dg.MultiPartitionsDefinition({"day": days, "region": regions})
+    asset = load(arguments={"part": partition_key()}, partitions_def=partitions)
+
+    assert materialize(asset, fabric, partition_key="d1|eu").success
+    assert dict(fabric.started[0].parameters) == {"part": "d1|eu"}
+
+
+def test_a_skipped_job_instance_is_not_retried(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"nth": 1, "status": "Deduped"}, {}])
+
+    assert not materialize(load(retry=3), fabric).success
+    assert len(fabric.started) == 1
+
+
+def test_a_skipped_job_instance_is_run_again_if_configured(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"nth": 1, "status": "Deduped"}, {}])
+
+    result = materialize(load(retry=0, run_again_if_deduped=True), fabric)
+
+    assert metadata(result)["fabric/job_instance_id"] == fabric.started[1].id
+
+
+def test_a_full_capacity_is_waited_for_without_using_up_retries(simulate: Simulate) -> None:
+    full = {
+        "status": "Failed",
+        "failure_reason": {
+            "errorCode": "Failed",
+            "message": "[TooManyRequestsForCapacity] HTTP status code: 430",
+        },
+    }
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"nth": 1, **full}, {"nth": 2, **full}, {}])
+
+    with dg.instance_for_test() as instance:
+        result = materialize(load(retry=0), fabric, instance=instance)
+        said = lines(instance, result.run_id)
+
+    assert metadata(result)["fabric/job_instance_id"] == fabric.started[2].id
+    assert len([line for line in said if line.startswith("the capacity is full")]) == 1
+    assert len([line for line in said if line.startswith("the capacity had room")]) == 1
+
+
+def test_a_retry_does_not_take_its_own_failed_job_instance_for_a_lost_one(simulate: Simulate) -> None:
+    fabric = simulate(
+        notebooks=["LoadDimX"],
+        job_instances=[{"nth": 1, "status": "Failed"}, {}],
+        faults=[{"method": "POST", "path": "*/jobs/*", "skip": 1, "status": 503}],
+    )
+
+    result = materialize(load(retry=1), fabric, fields={"patience_seconds": 2.0})
+
+    assert metadata(result)["fabric/job_instance_id"] == fabric.started[1].id
+
+
+def test_waiting_out_a_fault_leaves_two_lines_in_the_runs_log(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], faults=[{"path": "*/items*", "times": 3, "status": 503}])
+
+    with dg.instance_for_test() as instance:
+        result = materialize(load(), fabric, instance=instance)
+        said = lines(instance, result.run_id)
+
+    assert result.success
+    assert len([line for line in said if line.startswith("waiting for Fabric to answer")]) == 1
+    assert len([line for line in said if line.startswith("Fabric answers again")]) == 1
+
+
 @pytest.mark.parametrize(
     ("simulated", "words", "error_code"),
     [

@@ -118,6 +118,31 @@ def test_a_missing_notebook_does_not_stop_the_others(
     assert reported(tick(fabric, instance, first.cursor, assets=assets)) == [job_instance]
 
 
+def test_a_notebook_that_was_made_anew_is_found_again(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    fabric = simulate(with_sample=True)
+    name = "AquaVilla_LoadDimCalendar"
+    assets = [
+        notebook_asset("DimX", notebook=name),
+        notebook_asset("DimY", notebook="AquaVilla_LoadDimCustomer"),
+    ]
+    fabric_resource = resource(fabric)
+    first = tick(fabric_resource, instance, None, assets=assets)
+    workspace = f"/workspaces/{fabric.workspace_id}"
+    with httpx.Client(base_url=fabric.url, headers={"Authorization": f"Bearer {fabric.token}"}) as api:
+        old = next(i for i in api.get(f"{workspace}/notebooks").json()["value"] if i["displayName"] == name)
+        definition = api.post(f"{workspace}/notebooks/{old['id']}/getDefinition").json()["definition"]
+        assert api.delete(f"{workspace}/notebooks/{old['id']}").status_code == 200
+        definition["parts"] = [part for part in definition["parts"] if part["path"] != ".platform"]
+        made = api.post(f"{workspace}/notebooks", json={"displayName": name, "definition": definition})
+        assert made.status_code == 201, made.text
+    second = tick(fabric_resource, instance, first.cursor, assets=assets)
+    job_instance = start_outside_dagster(fabric, name)
+
+    assert reported(tick(fabric_resource, instance, second.cursor, assets=assets)) == [job_instance]
+
+
 def test_with_many_notebooks_ticks_take_turns(simulate: Simulate, instance: dg.DagsterInstance) -> None:
     names = [f"N{n}" for n in range(5)]
     fabric = simulate(notebooks=names)

@@ -2,13 +2,19 @@
 
 import asyncio
 import ipaddress
+import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 import httpx
 
-from fabric_assets.client.errors import FabricAuthError, FabricConfigError
+from fabric_assets.client.errors import (
+    FabricAuthError,
+    FabricConfigError,
+    FabricError,
+    FabricTransportError,
+)
 
 FABRIC_SCOPE = "https://api.fabric.microsoft.com/.default"
 
@@ -39,7 +45,13 @@ class StaticToken:
     """A ready token, from ``FABRIC_ACCESS_TOKEN`` or the local Fabric. It cannot be renewed."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self._token = token.strip()
+        # What cannot stand in a header would be quoted by the HTTP library's error.
+        if re.fullmatch(r"[\x21-\x7e]+", self._token) is None:
+            raise FabricConfigError(
+                "the access token that was configured (FABRIC_ACCESS_TOKEN or `access_token`) is empty or holds "
+                "blanks, line breaks or other characters that no token has"
+            )
 
     async def get_token(self, *, refused: str | None = None) -> str:
         """The token.
@@ -65,6 +77,7 @@ class AzureIdentityToken:
         self._credential: object | None = None
         self._token: str | None = None
         self._renew_at = 0.0
+        self._expires_at = 0.0
         self._lock = asyncio.Lock()
 
     async def get_token(self, *, refused: str | None = None) -> str:
@@ -72,20 +85,33 @@ class AzureIdentityToken:
 
         Raises:
             FabricAuthError: no credential of the chain gives one; the message says what each of them answered.
+            FabricTransportError: Microsoft Entra cannot be reached now.
         """
         async with self._lock:
             token = self._token
             if token is None or token == refused or self._clock() >= self._renew_at:
-                fetched = await asyncio.to_thread(self._fetch)
-                token, expires_on = fetched
-                # A token whose whole life is shorter than the margin is still used until it ends.
-                self._renew_at = max(expires_on - _RENEW_BEFORE_SECONDS, min(expires_on, self._clock() + 30))
-                self._token = token
+                token = await self._renewed(token, refused)
             return token
+
+    async def _renewed(self, old: str | None, refused: str | None) -> str:
+        if old is not None and old == refused:
+            self._credential = None  # it would give the refused token again, from a cache of its own
+        try:
+            token, expires_at = await asyncio.to_thread(self._fetch)
+        except FabricError as error:
+            if old is not None and old != refused and self._clock() < self._expires_at:
+                return old
+            if old is not None and isinstance(error, FabricAuthError) and error.retriable:
+                raise FabricTransportError(str(error), may_have_arrived=False) from error
+            raise
+        # A token whose whole life is shorter than the margin is still used until it ends.
+        self._renew_at = max(expires_at - _RENEW_BEFORE_SECONDS, min(expires_at, self._clock() + 30))
+        self._token, self._expires_at = token, expires_at
+        return token
 
     def _fetch(self) -> tuple[str, float]:
         # Imported late: it takes half a second and a local Fabric needs none of it.
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
         from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 
         if self._credential is None:
@@ -97,7 +123,12 @@ class AzureIdentityToken:
             raise FabricAuthError(
                 "No credentials for Fabric. azure-identity tried: "
                 f"{error.message}\nSet AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, sign in with "
-                f"`az login`, or set FABRIC_ACCESS_TOKEN. {_ROLE_HINT}"
+                f"`az login`, or set FABRIC_ACCESS_TOKEN. {_ROLE_HINT}",
+                retriable=self._token is not None,
+            ) from error
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise FabricTransportError(
+                f"Microsoft Entra cannot be reached: {error.message}", may_have_arrived=False
             ) from error
         except AzureError as error:
             raise FabricAuthError(

@@ -161,8 +161,10 @@ def notebook_request_body(
         configuration["sparkProperties"] = [
             {"key": key, "value": value} for key, value in settings.spark_conf.items()
         ]
-    if settings.spark_pool and settings.spark_pool != STARTER_POOL:
-        configuration["instancePool"] = {"name": settings.spark_pool, "type": "Workspace"}
+    if settings.spark_pool:
+        # "Starter Pool" is the reserved name (InstancePool in spark/definitions.json of the API description).
+        name = "Starter Pool" if settings.spark_pool == STARTER_POOL else settings.spark_pool
+        configuration["instancePool"] = {"name": name, "type": "Workspace"}
     for name, item in (
         ("attachedEnvironment", compute.environment),
         ("defaultLakehouse", compute.default_lakehouse),

@@ -79,6 +79,10 @@ class Directory:
             error_code="ItemNotFound",
         )
 
+    def forget(self, workspace: Workspace) -> None:
+        """List the workspace again when a name is looked up next: an item of it turned out to be gone."""
+        self._items.pop(workspace.id, None)
+
     async def _list(self, workspace: Workspace) -> tuple[float, list[Item]]:
         listing = (self._clock(), await self._client.list_items(workspace.id))
         self._items[workspace.id] = listing

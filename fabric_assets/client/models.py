@@ -1,5 +1,6 @@
 """What Fabric answers, as small frozen records. Unknown fields are ignored, unknown statuses kept."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ def parse_time(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def exit_value_text(value: object) -> str | None:
+    """An exit value as the text that it is by its documentation, whatever the service sends."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ class JobInstance:
             root_activity_id=data.get("rootActivityId"),
             start_time=parse_time(data.get("startTimeUtc")),
             end_time=parse_time(data.get("endTimeUtc")),
-            exit_value=data.get("exitValue"),
+            exit_value=exit_value_text(data.get("exitValue")),
         )
 
 
@@ -163,7 +169,7 @@ class NotebookJobDetails:
         compute = properties.get("computeDetails") or {}
         monitoring = compute.get("monitoringInfo") or {}
         return cls(
-            exit_value=properties.get("exitValue"),
+            exit_value=exit_value_text(properties.get("exitValue")),
             compute=properties.get("compute"),
             livy_id=compute.get("livyId"),
             session_tag=(compute.get("highConcurrencyModeStatus") or {}).get("sessionTag"),

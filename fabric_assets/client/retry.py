@@ -1,7 +1,9 @@
 """When the same request may be sent again, and after how long: one function from an error to a wait."""
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -10,6 +12,7 @@ import stamina
 from fabric_assets.client.errors import FabricApiError, FabricTransportError
 
 _LONGEST_BACKOFF_SECONDS = 30.0
+_WORTH_A_LINE_SECONDS = 5.0
 
 
 def parse_retry_after(text: str | None, *, now: datetime | None = None) -> float | None:
@@ -72,8 +75,36 @@ def is_capacity_full(error_code: str | None, message: str) -> bool:
     return "TooManyRequestsForCapacity" in f"{error_code} {message}"
 
 
+notice: ContextVar[Callable[[str, int], None] | None] = ContextVar("notice", default=None)
+"""Who is told, in the current task, that requests are being repeated: gets a line and a level of ``logging``."""
+
+
+class Patience:
+    """Tells once when a request has to be repeated for longer, and once when there is an answer again."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._since = time.monotonic()
+        self._told = False
+
+    def failed(self, error: Exception, wait: bool | float) -> None:
+        """The request failed and will be repeated."""
+        self._failures += 1
+        long = self._failures > 1 or (not isinstance(wait, bool) and wait > _WORTH_A_LINE_SECONDS)
+        if long and not self._told and (tell := notice.get()):
+            self._told = True
+            tell(f"waiting for Fabric to answer: {error}", logging.WARNING)
+
+    def answered(self) -> None:
+        """There is an answer."""
+        if self._told and (tell := notice.get()):
+            tell(f"Fabric answers again after {time.monotonic() - self._since:.0f} s", logging.INFO)
+
+
 def attempts(
-    wait_before: Callable[[Exception], bool | float], patience_seconds: float
+    wait_before: Callable[[Exception], bool | float],
+    patience_seconds: float,
+    patience: Patience | None = None,
 ) -> AsyncIterator[stamina.Attempt]:
     """Attempts with backoff and jitter, until ``patience_seconds`` have passed without a good answer.
 
@@ -85,6 +116,8 @@ def attempts(
         wait = wait_before(error)
         if not isinstance(wait, bool) and time.monotonic() + wait > give_up_at:
             return False
+        if wait is not False and patience is not None:
+            patience.failed(error, wait)
         return wait
 
     return stamina.retry_context(

@@ -13,12 +13,14 @@ from fabric_assets.client.auth import BearerAuth, TokenSource, checked_api_url, 
 from fabric_assets.client.errors import (
     FabricApiError,
     FabricAuthError,
+    FabricConfigError,
     FabricError,
     FabricNotFoundError,
     FabricThrottledError,
     FabricTransportError,
 )
 from fabric_assets.client.retry import (
+    Patience,
     attempts,
     parse_http_date,
     parse_retry_after,
@@ -129,9 +131,12 @@ class Transport:
         wait_before: Callable[[Exception], bool | float],
     ) -> httpx.Response:
         """Send a request until there is a good answer, or ``wait_before`` says of an error that it is final."""
-        async for attempt in attempts(wait_before, self._patience_seconds):
+        patience = Patience()
+        async for attempt in attempts(wait_before, self._patience_seconds, patience):
             with attempt:
-                return await self._send_once(method, path, params, body)
+                response = await self._send_once(method, path, params, body)
+                patience.answered()
+                return response
         raise AssertionError("attempts end with an answer or an error")
 
     async def _send_once(
@@ -139,6 +144,9 @@ class Transport:
     ) -> httpx.Response:
         try:
             response = await self._http.request(method, path, params=params, json=body)
+        except httpx.LocalProtocolError:
+            # Its text quotes headers.
+            raise FabricConfigError(f"{method} {path} cannot be sent: a header is not valid") from None
         except httpx.RequestError as error:
             never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             raise FabricTransportError(
@@ -158,9 +166,9 @@ class Transport:
         raise _refusal(method, path, response)
 
 
-class _OperationRunningError(Exception):
+class _OperationRunningError(FabricError):
     def __init__(self, retry_after_seconds: float | None) -> None:
-        super().__init__("the operation is still running")
+        super().__init__("the operation is still running", retriable=True)
         self.retry_after_seconds = retry_after_seconds
 
 

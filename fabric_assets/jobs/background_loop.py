@@ -46,16 +46,16 @@ class BackgroundTask(Generic[T]):
     """A coroutine that runs on the background loop, seen from another thread."""
 
     def __init__(self) -> None:
-        self._messages: queue.SimpleQueue[Line | _Interrupt | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._interrupts: queue.SimpleQueue[_Interrupt] = queue.SimpleQueue()
         self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._task: asyncio.Task[T] | None = None
 
     def messages(self) -> Iterator[Line]:
         """What the coroutine tells while it runs, until it ends. Blocks; raises what an interruption raises."""
         while (message := self._messages.get()) is not None:
-            if isinstance(message, _Interrupt):
-                message.deliver()
-            else:
+            self._deliver_interrupts()
+            if message.text:
                 yield message
 
     @contextmanager
@@ -72,7 +72,8 @@ class BackgroundTask(Generic[T]):
         raising = {number: handler for number, handler in before.items() if callable(handler)}
 
         def note(number: int, frame: FrameType | None) -> None:
-            self._messages.put(_Interrupt(raising[signal.Signals(number)], number, frame))
+            self._interrupts.put(_Interrupt(raising[signal.Signals(number)], number, frame))
+            self._messages.put(Line(logging.INFO, ""))  # wakes up who waits
 
         try:
             for number in raising:
@@ -81,6 +82,11 @@ class BackgroundTask(Generic[T]):
         finally:
             for number, handler in raising.items():
                 signal.signal(number, handler)
+        self._deliver_interrupts()
+
+    def _deliver_interrupts(self) -> None:
+        while not self._interrupts.empty():
+            self._interrupts.get().deliver()
 
     def result(self, timeout_seconds: float | None = None) -> T:
         """The coroutine's result. Blocks; raises what the coroutine raised."""
@@ -96,14 +102,13 @@ class BackgroundTask(Generic[T]):
         concurrent.futures.wait([self._outcome], timeout=wait_seconds)
         said = []
         while not self._messages.empty():
-            if isinstance(message := self._messages.get(), Line):
+            if (message := self._messages.get()) is not None and message.text:
                 said.append(message)
         self._messages.put(None)  # whoever still waits for messages has heard the last one
         return said
 
     def _cancel_in_loop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        _cancel_once(self._task)
 
     def start_in_loop(self, work: Callable[[Tell], Coroutine[Any, Any, T]]) -> None:
         """Start the coroutine. Called in the loop's thread."""
@@ -123,6 +128,12 @@ class BackgroundTask(Generic[T]):
         else:
             self._outcome.set_result(task.result())
         self._messages.put(None)
+
+
+def _cancel_once(task: asyncio.Task[Any] | None) -> None:
+    """Cancel, unless the task is cleaning up after a cancel already: a second one would tear that apart."""
+    if task is not None and not task.cancelling():
+        task.cancel()
 
 
 def submit(work: Callable[[Tell], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
@@ -177,7 +188,7 @@ def _close() -> None:
     async def finish() -> None:
         tasks = list(_open_tasks)
         for task in tasks:
-            task.cancel()
+            _cancel_once(task)
         if tasks:
             await asyncio.wait(tasks, timeout=EXIT_WAIT_SECONDS)
         for closer in _closers:

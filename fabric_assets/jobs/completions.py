@@ -1,11 +1,15 @@
 """Job instances of a notebook that completed, whoever started them."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from fabric_assets.client.errors import FabricError
+from fabric_assets.client.errors import FabricError, FabricNotFoundError
 from fabric_assets.client.models import COMPLETED, Item, JobInstance, NotebookJobDetails, Workspace
 from fabric_assets.jobs.control import JobControl
+
+_READ_WITHIN_SECONDS = 15.0
+"""A sensor's tick has a minute: one workspace out of order must not use it up."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,23 @@ async def list_completions(
     """The completed job instances of a notebook.
 
     Raises:
-        FabricError: the notebook is not there, or Fabric does not answer.
+        FabricError: the notebook is not there, or Fabric refuses to answer.
+        TimeoutError: Fabric does not answer within some seconds.
     """
+    async with asyncio.timeout(_READ_WITHIN_SECONDS):
+        return await _list_completions(control, notebook, workspace, workspace_configured_in, asset)
+
+
+async def _list_completions(
+    control: JobControl, notebook: str, workspace: str, workspace_configured_in: str, asset: str
+) -> Completions:
     found_workspace = await control.directory.workspace(workspace, configured_in=workspace_configured_in)
     item = await control.directory.item(found_workspace, notebook, "Notebook", configured_in=f"asset {asset}")
-    listed = await control.client.list_job_instances(found_workspace.id, item.id)
+    try:
+        listed = await control.client.list_job_instances(found_workspace.id, item.id)
+    except FabricNotFoundError:
+        control.directory.forget(found_workspace)
+        raise
     completed = [job_instance for job_instance in listed if job_instance.status == COMPLETED]
     completed.sort(key=lambda job_instance: (ended(job_instance) is not None, ended(job_instance)))
     return Completions(found_workspace, item, tuple(completed))
@@ -41,8 +57,9 @@ def ended(job_instance: JobInstance) -> datetime | None:
 async def details(
     control: JobControl, workspace_id: str, notebook_id: str, job_instance_id: str
 ) -> NotebookJobDetails:
-    """Exit value and links; empty if they cannot be had."""
+    """Exit value and links; empty if they cannot be had within some seconds."""
     try:
-        return await control.client.get_notebook_job_details(workspace_id, notebook_id, job_instance_id)
-    except FabricError:
+        async with asyncio.timeout(_READ_WITHIN_SECONDS):
+            return await control.client.get_notebook_job_details(workspace_id, notebook_id, job_instance_id)
+    except (FabricError, TimeoutError):
         return NotebookJobDetails()

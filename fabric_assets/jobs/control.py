@@ -2,8 +2,10 @@
 
 from fabric_assets.client.compute import ItemReference, ResolvedCompute
 from fabric_assets.client.directory import Directory
+from fabric_assets.client.errors import FabricNotFoundError
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.models import Workspace
+from fabric_assets.client.retry import notice
 from fabric_assets.jobs.execution import JobExecution, Links
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
@@ -41,6 +43,7 @@ class JobControl:
             FabricError: it could not be started, or not be read for too long.
             asyncio.CancelledError: the caller gave up; the job instance has been cancelled.
         """
+        notice.set(tell)
         workspace = await self.directory.workspace(job.workspace, configured_in=job.workspace_configured_in)
         notebook = await self.directory.item(
             workspace, job.notebook, "Notebook", configured_in=f"asset {job.asset}"
@@ -50,7 +53,11 @@ class JobControl:
         execution = JobExecution(
             self.client, self._limits, ledger, links, job, workspace, notebook, compute, tell
         )
-        return await execution.to_the_end()
+        try:
+            return await execution.to_the_end()
+        except FabricNotFoundError:
+            self.directory.forget(workspace)
+            raise
 
     async def _resolve(self, job: NotebookJob, workspace: Workspace) -> ResolvedCompute | None:
         settings = job.compute

@@ -13,6 +13,7 @@ from fabric_assets.client.errors import (
     FabricApiError,
     FabricError,
     FabricNotFoundError,
+    JobInstanceError,
     JobInstanceFailedError,
     JobInstanceLostError,
     JobInstanceTimeoutError,
@@ -107,8 +108,8 @@ class JobExecution:
                 await self._capacity.wait(f"job instance {self._job_instance.id} found no room")
                 continue
             if self._job_instance.status == DEDUPED:
-                await self._wait_for_the_one_in_the_way()
-                if self._job.run_again_if_deduped:
+                the_way_is_free = await self._wait_for_the_one_in_the_way()
+                if the_way_is_free and self._job.run_again_if_deduped:
                     continue
             self._capacity.over()
             return await self._outcome()
@@ -125,6 +126,12 @@ class JobExecution:
             done, _ = await asyncio.wait({start}, timeout=wait_seconds)
             if not done:
                 start.cancel()
+                if wait_seconds:
+                    self._tell(
+                        f"notebook {self._notebook.display_name!r} may have been started, and Fabric did not answer "
+                        f"within {wait_seconds:g} s: look at its recent runs in Fabric; a retry takes it over",
+                        logging.WARNING,
+                    )
             elif not start.cancelled() and start.exception() is None:
                 self._begun(start.result())
                 await self._let_go()
@@ -147,10 +154,13 @@ class JobExecution:
 
     async def _run_to_its_end(self) -> None:
         try:
-            async with asyncio.timeout(self._job.timeout_seconds):
-                await self._watch()
-        except TimeoutError:
-            await self._stop_after_timeout()
+            try:
+                async with asyncio.timeout(self._job.timeout_seconds):
+                    await self._watch()
+            except TimeoutError:
+                await self._stop_after_timeout()
+        except JobInstanceError:
+            raise
         except FabricError as error:
             raise JobInstanceLostError(
                 f"lost sight of notebook {self._notebook.display_name!r} after {self._elapsed():.0f} s; "
@@ -173,8 +183,8 @@ class JobExecution:
             and is_capacity_full(reason.error_code, reason.message)
         )
 
-    async def _wait_for_the_one_in_the_way(self) -> None:
-        """Fabric skipped our job instance because another one of the notebook was running: wait for its end."""
+    async def _wait_for_the_one_in_the_way(self) -> bool:
+        """Fabric skipped our job instance because another one of the notebook was running: whether that one ended."""
         self._tell(
             f"Fabric skipped job instance {self._job_instance.id}, as another one of the notebook was running; "
             "waiting for that one to end",
@@ -185,8 +195,9 @@ class JobExecution:
                 while True:
                     listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
                     if all(job_instance.has_ended for job_instance in listed):
-                        return
+                        return True
                     await asyncio.sleep(self._limits.poll_seconds)
+        return False
 
     async def _let_go(self) -> None:
         """Nobody waits for the job instance any more."""
@@ -341,6 +352,8 @@ class JobExecution:
             url=url,
             error_code=reason.error_code if reason else job_instance.status,
             request_id=reason.request_id if reason else None,
+            # A job instance that was skipped because another one ran would load a second time.
+            retriable=job_instance.status != DEDUPED,
         )
 
     def _where(self) -> str:

@@ -42,6 +42,6 @@ class Ledger(Protocol):
         """Note that this job instance belongs to this asset, for all to see."""
         ...
 
-    def claimed_by_others(self, job_instance_ids: Collection[str]) -> set[str]:
-        """Those of the given job instances that belong to other assets, partitions or runs."""
+    def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
+        """Those of the given job instances that belong to somebody: an asset, a partition, an earlier attempt."""
         ...

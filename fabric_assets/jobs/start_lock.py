@@ -4,19 +4,36 @@ Fabric does not tell which job instance a lost answer belonged to. While one sta
 sent, so what appears meanwhile is its own.
 """
 
-import getpass
 import hashlib
+import os
+import stat
 import tempfile
 from pathlib import Path
 
 from filelock import AsyncFileLock
 
-_POLL_SECONDS = 0.05
+from fabric_assets.client.errors import FabricConfigError
 
 
 def start_lock(*names: str) -> AsyncFileLock:
-    """The lock for what ``names`` identify. Given back by the operating system if its process dies."""
-    folder = Path(tempfile.gettempdir()) / f"fabric_assets-{getpass.getuser()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """The lock for what ``names`` identify. Given back by the operating system if its process dies.
+
+    Raises:
+        FabricConfigError: the folder for locks belongs to somebody else.
+    """
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
-    return AsyncFileLock(folder / f"{digest}.lock", poll_interval=_POLL_SECONDS)
+    return AsyncFileLock(_folder() / f"{digest}.lock")
+
+
+def _folder() -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    folder = Path(tempfile.gettempdir()) / f"fabric_assets-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if hasattr(os, "getuid") and (
+        not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077
+    ):
+        raise FabricConfigError(
+            f"{folder} is not a folder that only this user can write to. Remove it, or set TMPDIR to another folder."
+        )
+    return folder

@@ -164,8 +164,12 @@ class Starting:
     async def _nobodys(self, since: datetime) -> set[str]:
         listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
         earliest = since - self._client.clock_uncertainty
-        recent = {j.id for j in listed if j.start_time is None or j.start_time >= earliest}
-        return recent - await asyncio.to_thread(self._ledger.claimed_by_others, recent)
+        recent = {
+            j.id
+            for j in listed
+            if j.invoke_type != "Scheduled" and (j.start_time is None or j.start_time >= earliest)
+        }
+        return recent - await asyncio.to_thread(self._ledger.claimed, recent)
 
     async def _keep(self, attempt: Attempt, job_instance_id: str) -> None:
         self._attempt = replace(attempt, job_instance_id=job_instance_id)
@@ -174,9 +178,9 @@ class Starting:
     async def _note(self, attempt: Attempt, *, claim: str | None = None) -> None:
         """Write to the ledger. The job instance exists by now, so a storage that fails must not lose it."""
         try:
+            await asyncio.to_thread(self._ledger.write, attempt)
             if claim is not None:
                 await asyncio.to_thread(self._ledger.claim, claim)
-            await asyncio.to_thread(self._ledger.write, attempt)
         except Exception as error:  # noqa: BLE001 -- whatever the storage raises
             self._tell(
                 f"could not note job instance {attempt.job_instance_id} in Dagster's storage ({error}); "

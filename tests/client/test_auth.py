@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 
 from fabric_assets.client.auth import (
@@ -14,7 +14,7 @@ from fabric_assets.client.auth import (
     StaticToken,
     checked_api_url,
 )
-from fabric_assets.client.errors import FabricAuthError, FabricConfigError
+from fabric_assets.client.errors import FabricAuthError, FabricConfigError, FabricTransportError
 
 
 @pytest.mark.parametrize(
@@ -144,3 +144,52 @@ def test_a_static_token_that_was_refused_is_an_error_without_the_token() -> None
         asyncio.run(StaticToken("s3cret").get_token(refused="s3cret"))
 
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_token_from_a_file_may_end_with_a_line_break() -> None:
+    assert asyncio.run(StaticToken("s3cret\n").get_token()) == "s3cret"
+
+
+@pytest.mark.parametrize("token", ["s3c ret", "s3c\nret", "s3cr\u00e9t", " "])
+def test_a_token_that_cannot_be_one_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(FabricConfigError) as caught:
+        StaticToken(token)
+
+    assert "s3c" not in str(caught.value)
+
+
+def test_a_token_is_used_to_its_end_while_entra_cannot_be_reached(entra: SimpleNamespace) -> None:
+    async def work() -> tuple[str, str]:
+        source = AzureIdentityToken(clock=entra.clock)
+        first = await source.get_token()
+        entra.clock.now += 3400
+        entra.error = ServiceRequestError("connection refused")
+        still = await source.get_token()
+        entra.clock.now += 300
+        with pytest.raises(FabricTransportError, match="cannot be reached"):
+            await source.get_token()
+        return first, still
+
+    assert asyncio.run(work()) == ("token-1", "token-1")
+
+
+def test_a_refused_token_is_not_taken_from_azure_identitys_own_cache(
+    entra: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cached(self: object, _scope: str) -> SimpleNamespace:
+        state = vars(self)
+        if "cached" not in state:
+            entra.issued += 1
+            state["cached"] = SimpleNamespace(
+                token=f"token-{entra.issued}", expires_on=entra.clock.now + 3600
+            )
+        return state["cached"]
+
+    monkeypatch.setattr(DefaultAzureCredential, "get_token", cached)
+
+    async def work() -> tuple[str, str]:
+        source = AzureIdentityToken(clock=entra.clock)
+        first = await source.get_token()
+        return first, await source.get_token(refused=first)
+
+    assert asyncio.run(work()) == ("token-1", "token-2")

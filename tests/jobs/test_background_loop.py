@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import signal
 import subprocess
 import sys
 import threading
@@ -69,6 +70,65 @@ def test_a_task_that_is_cancelled_before_it_began_ends_too() -> None:
     with pytest.raises(concurrent.futures.CancelledError):
         task.result(10)
     assert list(task.messages()) == []
+
+
+def test_a_second_cancel_does_not_tear_the_clean_up_apart() -> None:
+    started, cleaning = threading.Event(), threading.Event()
+
+    async def work(tell: Tell) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await asyncio.sleep(0.2)
+            tell("cleaned up")
+
+    task = background_loop.submit(work)
+    assert started.wait(10)
+    task.cancel(wait_seconds=0)
+    assert cleaning.wait(10)
+
+    assert [line.text for line in task.cancel(wait_seconds=10)] == ["cleaned up"]
+
+
+def interrupted_while_listening(task: background_loop.BackgroundTask[None], heard: list[str]) -> None:
+    with task.interrupts_between_messages():
+        for line in task.messages():
+            signal.raise_signal(signal.SIGINT)
+            heard.append(line.text)  # not interrupted before this
+
+
+def test_a_signal_takes_effect_between_two_messages() -> None:
+    go_on = threading.Event()
+
+    async def work(tell: Tell) -> None:
+        tell("first")
+        await asyncio.to_thread(go_on.wait, 10)
+
+    task = background_loop.submit(work)
+    heard: list[str] = []
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_while_listening(task, heard)
+    go_on.set()
+    task.result(10)
+
+    assert heard == ["first"]
+
+
+def test_a_signal_that_comes_with_the_last_message_is_not_lost() -> None:
+    async def work(tell: Tell) -> None:
+        tell("last")
+
+    task = background_loop.submit(work)
+    task.result(10)
+    heard: list[str] = []
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_while_listening(task, heard)
+
+    assert heard == ["last"]
 
 
 def test_open_tasks_clean_up_when_the_process_exits() -> None:

@@ -43,7 +43,7 @@ class SlowLedger:
     def claim(self, job_instance_id: str) -> None:
         self._step("claim")
 
-    def claimed_by_others(self, job_instance_ids: Collection[str]) -> set[str]:
+    def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
         return set()
 
 

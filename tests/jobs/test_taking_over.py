@@ -28,7 +28,7 @@ class OneNote:
     def claim(self, job_instance_id: str) -> None:
         pass
 
-    def claimed_by_others(self, job_instance_ids: Collection[str]) -> set[str]:
+    def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
         return set()
 
 
