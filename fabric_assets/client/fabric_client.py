@@ -24,7 +24,7 @@ from fabric_assets.client.retry import (
     wait_before_repeating_read,
     wait_before_repeating_start,
 )
-from fabric_assets.client.transport import GUID, Transport, json_object
+from fabric_assets.client.transport import GUID, Transport, not_fabrics, parsed
 
 DEFAULT_API_URL = "https://api.fabric.microsoft.com/v1"
 RUN_NOTEBOOK = "RunNotebook"
@@ -98,7 +98,7 @@ class FabricClient:
 
     async def list_workspaces(self) -> list[Workspace]:
         """All workspaces that this identity may see."""
-        return [Workspace.from_json(entry) async for entry in self._transport.paged("/workspaces")]
+        return [found async for found in self._transport.paged("/workspaces", Workspace.from_json)]
 
     async def get_workspace(self, workspace_id: str) -> Workspace:
         """One workspace by id.
@@ -106,12 +106,12 @@ class FabricClient:
         Raises:
             FabricNotFoundError: it is not there, or this identity may not see it.
         """
-        return Workspace.from_json(await self._transport.get_json(f"/workspaces/{_part(workspace_id)}"))
+        return await self._transport.read(f"/workspaces/{_part(workspace_id)}", Workspace.from_json)
 
     async def list_items(self, workspace_id: str) -> list[Item]:
         """All items of a workspace, those in folders too."""
         path = f"/workspaces/{_part(workspace_id)}/items"
-        return [Item.from_json(entry) async for entry in self._transport.paged(path)]
+        return [found async for found in self._transport.paged(path, Item.from_json)]
 
     async def get_item(self, workspace_id: str, item_id: str) -> Item:
         """One item by id.
@@ -119,7 +119,7 @@ class FabricClient:
         Raises:
             FabricNotFoundError: it is not there.
         """
-        return Item.from_json(await self._transport.get_json(_item_path(workspace_id, item_id)))
+        return await self._transport.read(_item_path(workspace_id, item_id), Item.from_json)
 
     async def get_notebook_definition(
         self,
@@ -193,16 +193,22 @@ class FabricClient:
             FabricNotFoundError: it is not there; in the first seconds after the start that passes.
         """
         path = f"{_item_path(workspace_id, item_id)}/jobs/instances/{_part(job_instance_id)}"
-        response = await self._transport.send("GET", path, wait_before=wait_before_repeating_read)
-        return JobReading(
-            JobInstance.from_json(json_object(response)),
-            parse_retry_after(response.headers.get("Retry-After")),
+
+        def same(data: dict[str, Any]) -> JobInstance:
+            job_instance = JobInstance.from_json(data)
+            if job_instance.id.lower() != job_instance_id.lower():
+                raise ValueError(f"asked for {job_instance_id}, got {job_instance.id}")
+            return job_instance
+
+        response = await self._transport.send(
+            "GET", path, check=lambda answer: parsed(answer, same), wait_before=wait_before_repeating_read
         )
+        return JobReading(parsed(response, same), parse_retry_after(response.headers.get("Retry-After")))
 
     async def list_job_instances(self, workspace_id: str, item_id: str) -> list[JobInstance]:
         """All active and the last 100 completed job instances of one item."""
         path = f"{_item_path(workspace_id, item_id)}/jobs/instances"
-        return [JobInstance.from_json(entry) async for entry in self._transport.paged(path)]
+        return [found async for found in self._transport.paged(path, JobInstance.from_json)]
 
     async def cancel_job_instance(self, workspace_id: str, item_id: str, job_instance_id: str) -> bool:
         """Ask Fabric to cancel a job instance. It takes effect later.
@@ -225,12 +231,12 @@ class FabricClient:
     ) -> NotebookJobDetails:
         """Exit value and monitoring links of a notebook's job instance."""
         path = f"{_notebook_jobs_path(workspace_id, notebook_id)}/{_part(job_instance_id)}"
-        return NotebookJobDetails.from_json(await self._transport.get_json(path, {"beta": "true"}))
+        return await self._transport.read(path, NotebookJobDetails.from_json, {"beta": "true"})
 
     async def list_livy_sessions(self, workspace_id: str) -> list[LivySession]:
         """All Spark sessions of a workspace, running and past."""
         path = f"/workspaces/{_part(workspace_id)}/spark/livySessions"
-        return [LivySession.from_json(entry) async for entry in self._transport.paged(path)]
+        return [found async for found in self._transport.paged(path, LivySession.from_json)]
 
     async def _start(
         self, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
@@ -238,8 +244,11 @@ class FabricClient:
         response = await self._transport.send(
             "POST", path, params=params, body=body, wait_before=wait_before_repeating_start
         )
+        job_instance_id = _job_instance_id(response)
+        if job_instance_id is None and response.status_code != httpx.codes.ACCEPTED:
+            raise not_fabrics(response)
         return Accepted(
-            job_instance_id=_job_instance_id(response),
+            job_instance_id=job_instance_id,
             retry_after_seconds=parse_retry_after(response.headers.get("Retry-After")),
         )
 

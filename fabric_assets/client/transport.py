@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -28,6 +28,8 @@ from fabric_assets.client.retry import (
 )
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _LONGEST_QUOTED_BODY = 400
@@ -77,20 +79,31 @@ class Transport:
         """Close all connections."""
         await self._http.aclose()
 
-    async def get_json(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Read a JSON object."""
-        response = await self.send("GET", path, params=params, wait_before=wait_before_repeating_read)
-        return json_object(response)
+    async def read(
+        self, path: str, parse: Callable[[dict[str, Any]], T], params: Mapping[str, str] | None = None
+    ) -> T:
+        """Read a JSON object and make a record of it. An answer that cannot be parsed is no answer: it is repeated."""
+        response = await self.send(
+            "GET",
+            path,
+            params=params,
+            check=lambda answer: parsed(answer, parse),
+            wait_before=wait_before_repeating_read,
+        )
+        return parsed(response, parse)
 
-    async def paged(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def paged(self, path: str, parse: Callable[[dict[str, Any]], T]) -> AsyncIterator[T]:
         """The entries of all pages of a list."""
+
+        def page(data: dict[str, Any]) -> tuple[list[T], str | None]:
+            return [parse(entry) for entry in data["value"]], data.get("continuationToken")
+
         # The token is used and not `continuationUri`, which may name another host.
         token: str | None = None
         while True:
-            page = await self.get_json(path, {"continuationToken": token} if token else None)
-            for entry in page.get("value") or []:
+            entries, following = await self.read(path, page, {"continuationToken": token} if token else None)
+            for entry in entries:
                 yield entry
-            following = page.get("continuationToken")
             if not following or following == token:
                 return
             token = following
@@ -98,7 +111,7 @@ class Transport:
     async def operation_result(self, response: httpx.Response) -> dict[str, Any]:
         """Follow a long-running operation by its id; its ``Location`` can name a host that must not get the token."""
         if response.status_code != httpx.codes.ACCEPTED:
-            return json_object(response)
+            return parsed(response, dict)
         operation_id = response.headers.get("x-ms-operation-id") or _last_guid(
             response.headers.get("Location", "")
         )
@@ -109,8 +122,10 @@ class Transport:
         path = f"/operations/{operation_id}"
         async for attempt in attempts(_wait_for_operation, self._patience_seconds):
             with attempt:
-                state = await self.send("GET", path, wait_before=wait_before_repeating_read)
-                data = json_object(state)
+                state = await self.send(
+                    "GET", path, check=_json_object, wait_before=wait_before_repeating_read
+                )
+                data = _json_object(state)
                 if data.get("status") == "Failed":
                     error = data.get("error") or {}
                     raise FabricError(
@@ -119,7 +134,7 @@ class Transport:
                     )
                 if data.get("status") != "Succeeded":
                     raise _OperationRunningError(parse_retry_after(state.headers.get("Retry-After")))
-        return await self.get_json(f"{path}/result")
+        return await self.read(f"{path}/result", dict)
 
     async def send(
         self,
@@ -128,13 +143,19 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        check: Callable[[httpx.Response], object] | None = None,
         wait_before: Callable[[Exception], bool | float],
     ) -> httpx.Response:
-        """Send a request until there is a good answer, or ``wait_before`` says of an error that it is final."""
+        """Send a request until there is a good answer, or ``wait_before`` says of an error that it is final.
+
+        ``check`` raises ``FabricTransportError`` for an answer that looks like a success and is none.
+        """
         patience = Patience()
         async for attempt in attempts(wait_before, self._patience_seconds, patience):
             with attempt:
                 response = await self._send_once(method, path, params, body)
+                if check is not None:
+                    check(response)
                 patience.answered()
                 return response
         raise AssertionError("attempts end with an answer or an error")
@@ -160,8 +181,6 @@ class Transport:
         if date := parse_http_date(response.headers.get("Date")):
             self._clock_offset = date - datetime.now(UTC)
         if response.is_success:
-            if method == "GET":
-                json_object(response)  # an HTML page with status 200 is no answer: repeat the read
             return response
         raise _refusal(method, path, response)
 
@@ -178,24 +197,43 @@ def _wait_for_operation(error: Exception) -> bool | float:
     return False
 
 
-def json_object(response: httpx.Response) -> dict[str, Any]:
-    """The body as a JSON object.
+def parsed(response: httpx.Response, parse: Callable[[dict[str, Any]], T]) -> T:
+    """A JSON object as a record.
 
     Raises:
         FabricTransportError: it is something else, such as a gateway's HTML page.
     """
     try:
         data = response.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        data = None
-    if not isinstance(data, dict):
-        raise FabricTransportError(
-            f"{response.request.method} {response.request.url.path} answered {response.status_code} with something "
-            f"that is not Fabric's: {response.text[:_LONGEST_QUOTED_BODY]!r}",
-            may_have_arrived=True,
-            request_id=response.headers.get("RequestId"),
-        )
-    return data
+        if not isinstance(data, dict):
+            raise TypeError(f"a JSON object was expected, not {type(data).__name__}")  # noqa: TRY301 -- one answer to all
+        return parse(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise not_fabrics(response) from error
+
+
+def not_fabrics(response: httpx.Response) -> FabricTransportError:
+    """The error for an answer that has the status of a success and is not Fabric's."""
+    return FabricTransportError(
+        f"{response.request.method} {response.request.url.path} answered {response.status_code} with something "
+        f"that is not Fabric's: {_quoted(response)!r}",
+        may_have_arrived=True,
+        request_id=response.headers.get("RequestId"),
+    )
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    return parsed(response, dict)
+
+
+def _quoted(response: httpx.Response) -> str:
+    return _without_token(response.text, response)[:_LONGEST_QUOTED_BODY]
+
+
+def _without_token(text: str, response: httpx.Response) -> str:
+    """Some gateways show the request that they refuse, with its headers."""
+    token = response.request.headers.get("Authorization", "").partition(" ")[2]
+    return text.replace(token, "(token)") if token else text
 
 
 def _refusal(method: str, path: str, response: httpx.Response) -> FabricError:
@@ -206,10 +244,11 @@ def _refusal(method: str, path: str, response: httpx.Response) -> FabricError:
     except (json.JSONDecodeError, UnicodeDecodeError):
         body = None
     if not isinstance(body, dict):
-        body = {"message": response.text[:_LONGEST_QUOTED_BODY]}
+        body = {"message": _quoted(response)}
     code = body.get("errorCode") or response.headers.get("x-ms-public-api-error-code")
     request_id = body.get("requestId") or response.headers.get("RequestId")
     message = f"{method} {path} was refused with {status} {code or response.reason_phrase}: {body.get('message') or ''}"
+    message = _without_token(message, response)
     if request_id:
         message += f" (request {request_id})"
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

@@ -18,6 +18,7 @@ from fabric_assets.client.compute import (
 from fabric_assets.client.errors import (
     FabricApiError,
     FabricAuthError,
+    FabricError,
     FabricNotFoundError,
     FabricThrottledError,
     FabricTransportError,
@@ -25,6 +26,7 @@ from fabric_assets.client.errors import (
 from fabric_assets.client.fabric_client import RUN_NOTEBOOK, FabricClient
 from fabric_assets.client.models import Accepted, JobInstance
 from fabric_assets.local import ServedFabric
+from fabric_assets.local.script import Fault
 from tests.conftest import Simulate, with_client
 
 
@@ -350,6 +352,9 @@ def test_a_definition_is_read_at_once_or_as_a_long_running_operation(
         pytest.param({"status": 500, "body": "<html>gateway</html>"}, id="500-html"),
         pytest.param({"status": 503, "headers": {"Retry-After": "0"}}, id="503"),
         pytest.param({"status": 200, "body": "<html>sign in</html>"}, id="200-html"),
+        pytest.param({"status": 200, "body": {}}, id="200-without-a-list"),
+        pytest.param({"status": 200, "body": {"value": [{"name": "no id"}]}}, id="200-without-ids"),
+        pytest.param({"status": 200, "body": [1]}, id="200-no-object"),
         pytest.param({"drop": "before"}, id="dropped-before"),
         pytest.param({"drop": "after"}, id="dropped-after"),
     ],
@@ -377,6 +382,7 @@ def test_patience_ends(simulate: Simulate) -> None:
         pytest.param({"drop": "after"}, FabricTransportError, id="answer-lost"),
         pytest.param({"status": 500}, FabricApiError, id="500"),
         pytest.param({"status": 502, "body": "<html>bad gateway</html>"}, FabricApiError, id="502-html"),
+        pytest.param({"status": 200, "body": "<html>sign in</html>"}, FabricTransportError, id="200-html"),
     ],
 )
 def test_a_start_that_may_have_arrived_is_not_repeated(
@@ -403,6 +409,23 @@ def test_a_start_that_was_refused_by_the_quota_is_repeated(simulate: Simulate) -
 
 
 # Errors
+
+
+@pytest.mark.parametrize("body", ["<html>{0}</html>", {"message": "refused: {0}"}], ids=["html", "json"])
+@pytest.mark.parametrize("status", [200, 403, 404])
+def test_a_gateway_that_shows_the_request_does_not_bring_the_token_into_an_error(
+    simulate: Simulate, status: int, body: str | dict[str, str]
+) -> None:
+    fabric = simulate()
+    shown = f"Authorization: Bearer {fabric.token}"
+    filled = body.format(shown) if isinstance(body, str) else {"message": body["message"].format(shown)}
+    fabric.add_fault(Fault(status=status, body=filled, times=None))
+
+    with pytest.raises(FabricError) as caught:
+        with_client(fabric, lambda client: client.list_workspaces(), patience_seconds=0.1)
+
+    assert "Authorization: Bearer (token)" in str(caught.value)
+    assert fabric.token not in str(caught.value)
 
 
 def test_errors_carry_what_fabric_said(simulate: Simulate) -> None:
