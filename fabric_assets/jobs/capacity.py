@@ -19,6 +19,7 @@ class CapacityWait:
         self._limits = limits
         self._tell = tell
         self._since: float | None = None
+        self._waited_until = 0.0
         self._next_wait = limits.capacity_wait_seconds
 
     async def wait(self, why: str) -> None:
@@ -42,11 +43,12 @@ class CapacityWait:
                 error_code="TooManyRequestsForCapacity",
             )
         await asyncio.sleep(self._next_wait * random.uniform(0.8, 1.2))  # noqa: S311 -- spreads starts, no secret
+        self._waited_until = time.monotonic()
         longest = self._limits.capacity_wait_seconds * _LONGEST_IN_FIRST_WAITS
         self._next_wait = min(self._next_wait * _GROWTH, longest)
 
     def over(self) -> None:
         """There was room after all."""
         if self._since is not None:
-            self._tell(f"the capacity had room after {time.monotonic() - self._since:.0f} s")
+            self._tell(f"the capacity had room after {self._waited_until - self._since:.0f} s")
             self._since = None

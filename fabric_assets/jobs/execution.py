@@ -36,7 +36,7 @@ from fabric_assets.client.retry import is_capacity_full
 from fabric_assets.jobs.capacity import CapacityWait
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
-from fabric_assets.jobs.starting import NOT_VISIBLE_FOR_SECONDS, Starting
+from fabric_assets.jobs.starting import Starting
 
 _SHARE_OF_ELAPSED = 0.1
 _LONGEST_WAIT_SECONDS = 30.0
@@ -91,6 +91,8 @@ class JobExecution:
         self._job_instance = JobInstance(id="", item_id=notebook.id, job_type=RUN_NOTEBOOK, status="")
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
+        self._last_seen = self._started
+        self._told_unseen = False
         self._queued_seconds: float | None = None
 
     async def to_the_end(self) -> JobOutcome:
@@ -138,7 +140,7 @@ class JobExecution:
             raise
 
     def _begun(self, job_instance_id: str) -> None:
-        self._started = time.monotonic()
+        self._started = self._last_seen = time.monotonic()
         self._job_instance = JobInstance(
             id=job_instance_id, item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED
         )
@@ -237,18 +239,28 @@ class JobExecution:
             self._tell(text)
 
     async def _read(self) -> JobReading | None:
-        """Read once; ``None`` in the first moments, in which the service does not know its own job instance yet."""
+        """Read once; ``None`` while the service does not know its own job instance: at first, or for a moment."""
         try:
             reading = await self._client.get_job_instance(
                 self._workspace.id, self._notebook.id, self._job_instance.id
             )
         except FabricNotFoundError:
-            if self._elapsed() < NOT_VISIBLE_FOR_SECONDS:
-                return None
-            raise
-        if reading.job_instance.is_not_visible_yet and self._elapsed() < NOT_VISIBLE_FOR_SECONDS:
+            if not self._may_be_unseen():
+                raise
+            if self._last_seen != self._started and not self._told_unseen:
+                self._told_unseen = True
+                self._tell(
+                    f"Fabric knows no job instance {self._job_instance.id} any more; still looking for it",
+                    logging.WARNING,
+                )
             return None
+        if reading.job_instance.is_not_visible_yet and self._elapsed() < self._limits.unseen_seconds:
+            return None
+        self._last_seen, self._told_unseen = time.monotonic(), False
         return reading
+
+    def _may_be_unseen(self) -> bool:
+        return time.monotonic() - self._last_seen < self._limits.unseen_seconds
 
     def _next_wait(self, retry_after_seconds: float | None) -> float:
         """A tenth of what has passed, so that an end is seen late by a tenth at most; sooner if the service says so.
@@ -265,8 +277,7 @@ class JobExecution:
         job_id = self._job_instance.id
         try:
             async with asyncio.timeout(self._limits.cancel_timeout_seconds):
-                asked = await self._client.cancel_job_instance(self._workspace.id, self._notebook.id, job_id)
-                if asked:
+                if await self._ask_to_cancel():
                     self._tell(f"asked Fabric to cancel job instance {job_id}")
                 while True:
                     reading = await self._read()
@@ -282,6 +293,18 @@ class JobExecution:
                 logging.WARNING,
             )
             return None
+
+    async def _ask_to_cancel(self) -> bool:
+        """Ask Fabric to cancel; whether there was something to cancel. Right after a start it may not know it yet."""
+        while True:
+            try:
+                return await self._client.cancel_job_instance(
+                    self._workspace.id, self._notebook.id, self._job_instance.id
+                )
+            except FabricNotFoundError:
+                if not self._may_be_unseen():
+                    raise
+            await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
 
     async def _stop_after_timeout(self) -> None:
         ended = await self._cancel()

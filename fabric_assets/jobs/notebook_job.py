@@ -29,6 +29,7 @@ class JobLimits:
         patience_seconds: how long a start is tried while the service is out of order.
         find_seconds: how long to look for a job instance whose id the service did not tell.
         settle_seconds: how long a job instance must be nobody's before it is taken for ours.
+        unseen_seconds: how long Fabric may answer that it knows no such job instance, after its start and in between.
         capacity_patience_seconds: how long to wait for a full capacity; 24 hours as in Fabric's own queue.
         capacity_wait_seconds: first wait before a start is tried again on a full capacity; it grows to ten times that.
     """
@@ -39,6 +40,7 @@ class JobLimits:
     patience_seconds: float = 900.0
     find_seconds: float = 30.0
     settle_seconds: float = 5.0
+    unseen_seconds: float = 120.0
     capacity_patience_seconds: float = 86400.0
     capacity_wait_seconds: float = 30.0
 

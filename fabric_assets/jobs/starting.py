@@ -21,9 +21,6 @@ from fabric_assets.jobs.ledger import REFUSED, Attempt, Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, Tell
 from fabric_assets.jobs.start_lock import start_lock
 
-NOT_VISIBLE_FOR_SECONDS = 120.0
-"""How long after a start the service may answer that it knows no such job instance."""
-
 
 class Starting:
     """Gets the job instance of one attempt, and notes each step before the next one.
@@ -85,13 +82,9 @@ class Starting:
         job_instance_id = left_open.job_instance_id or await self._find(left_open.intended_at)
         if job_instance_id is None:
             return None
-        try:
-            job_instance = await self._read(job_instance_id)
-        except FabricNotFoundError:
-            age = self._client.service_now() - left_open.intended_at
-            if age.total_seconds() > NOT_VISIBLE_FOR_SECONDS:
-                return None
-            job_instance = JobInstance(job_instance_id, self._notebook.id, RUN_NOTEBOOK, NOT_STARTED)
+        job_instance = await self._known(job_instance_id, left_open.intended_at)
+        if job_instance is None:
+            return None
         if (
             job_instance.has_ended
             and job_instance.status != COMPLETED
@@ -106,9 +99,20 @@ class Starting:
         )
         return job_instance_id
 
-    async def _read(self, job_instance_id: str) -> JobInstance:
-        reading = await self._client.get_job_instance(self._workspace.id, self._notebook.id, job_instance_id)
-        return reading.job_instance
+    async def _known(self, job_instance_id: str, intended_at: datetime) -> JobInstance | None:
+        """What Fabric knows of a job instance; ``None`` if it surely does not run."""
+        ids = (self._workspace.id, self._notebook.id)
+        try:
+            return (await self._client.get_job_instance(*ids, job_instance_id)).job_instance
+        except FabricNotFoundError:
+            # One such answer may pass. The list has every job instance that runs.
+            for listed in await self._client.list_job_instances(*ids):
+                if listed.id == job_instance_id:
+                    return listed
+            age = self._client.service_now() - intended_at
+            if age.total_seconds() > self._limits.unseen_seconds:
+                return None
+            return JobInstance(job_instance_id, self._notebook.id, RUN_NOTEBOOK, NOT_STARTED)
 
     async def _start(self) -> str:
         give_up_at = time.monotonic() + self._limits.patience_seconds

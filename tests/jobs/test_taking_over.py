@@ -64,10 +64,26 @@ def test_a_job_instance_that_the_service_does_not_show_yet_is_taken_over(
     assert outcome.job_instance.id == started
 
 
+GONE = {
+    "method": "GET",
+    "path": "*/jobs/instances/*",
+    "status": 404,
+    "body": {"errorCode": "ItemNotFound", "message": "no such job instance"},
+}
+
+
 def test_one_that_the_service_has_forgotten_is_started_again(simulate: Simulate) -> None:
-    gone = {"status": 404, "body": {"errorCode": "ItemNotFound", "message": "no such job instance"}}
-    fabric = simulate(notebooks=["Orders"], faults=[{"method": "GET", "path": "*/jobs/instances/*", **gone}])
+    unlisted = {"method": "GET", "path": "*/jobs/instances", "status": 200, "body": {"value": []}}
+    fabric = simulate(notebooks=["Orders"], faults=[GONE, unlisted])
 
     started, outcome = start_and_take_over(fabric, age=timedelta(hours=1))
 
     assert [job_instance.id for job_instance in fabric.started] == [started, outcome.job_instance.id]
+
+
+def test_one_that_is_listed_is_taken_over_although_a_read_does_not_find_it(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["Orders"], job_instances=[{"run_seconds": 0.5}], faults=[GONE])
+
+    started, outcome = start_and_take_over(fabric, age=timedelta(hours=1))
+
+    assert [job_instance.id for job_instance in fabric.started] == [started] == [outcome.job_instance.id]
