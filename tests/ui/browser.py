@@ -89,7 +89,7 @@ def open_launchpad(page: Page, server: DagsterServer) -> Locator:
     open_asset_graph(page, server)
     button(page, "Materialize all").locator("xpath=following::button[1]").click()
     page.get_by_text("Open launchpad").click()
-    return dialog(page, "Launchpad")
+    return dialog(page, "Launchpad (configure assets)")
 
 
 def open_run(page: Page, server: DagsterServer, run_id: str, *, newest: str) -> None:
