@@ -1,4 +1,8 @@
-"""Take the README's pictures again: ``python -m tests.ui.screenshots`` writes them to ``docs/images``."""
+"""Take the README's pictures again.
+
+``python -m tests.ui.screenshots`` loads the dimensions in a fresh place and writes ``docs/images/*.png``. Take them on
+an idle machine, else the run's chart shows the machine's load, and look at them before you commit them.
+"""
 
 import tempfile
 from pathlib import Path
@@ -8,39 +12,55 @@ from playwright.sync_api import Page, expect
 from tests.ui.browser import (
     chromium,
     materialize_all,
-    metadata_value,
     open_asset_graph,
     open_executed_notebook,
     open_metadata,
     open_run,
 )
-from tests.ui.dagster_server import dagster_dev
+from tests.ui.dagster_server import ROOT, dagster_dev
 
-IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
+IMAGES = ROOT / "docs" / "images"
 _SETTLE_MILLISECONDS = 2500
+_TABLE_TOP = 620
 
 
 def shoot(page: Page, name: str) -> None:
     """A picture of what is visible, after animations and toasts have gone."""
+    page.mouse.move(0, 0)
     page.wait_for_timeout(_SETTLE_MILLISECONDS)
     page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def show_log_only(page: Page) -> None:
+    """Leave Dagster's own events out of a run's page, so that the asset's log stays."""
+    page.get_by_role("button", name="Levels").click()
+    page.get_by_text("event", exact=True).click()
+    page.keyboard.press("Escape")
 
 
 def main() -> None:
     """Load the dimensions in a fresh place, and look at the result."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser, tempfile.TemporaryDirectory() as folder, dagster_dev(Path(folder)) as server:
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with chromium() as browser, folder as path, dagster_dev(Path(path)) as server:
         page = browser.new_page()
         run_id = materialize_all(page, server)
+
         open_asset_graph(page, server)
         shoot(page, "asset-graph")
+
         open_run(page, server, run_id, newest="RUN_SUCCESS")
         expect(page.get_by_text("Succeeded (3)")).to_be_visible()
+        show_log_only(page)
         shoot(page, "run")
+
         open_metadata(page, server, "DimCustomer")
-        metadata_value(page, "fabric/job_instance_id").scroll_into_view_if_needed()
         shoot(page, "metadata")
-        shoot(open_executed_notebook(page), "executed-notebook")
+
+        executed = open_executed_notebook(page)
+        table = executed.locator("table").first
+        table.evaluate("(table, top) => scrollBy(0, table.getBoundingClientRect().top - top)", _TABLE_TOP)
+        shoot(executed, "executed-notebook")
 
 
 if __name__ == "__main__":
