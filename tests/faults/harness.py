@@ -18,7 +18,7 @@ from fabric_assets.client.auth import StaticToken, TokenSource
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.connection import Connection
 from fabric_assets.jobs.control import JobControl
-from fabric_assets.jobs.ledger import Attempt
+from fabric_assets.jobs.ledger import Attempt, Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
 from fabric_assets.local import ServedFabric
 from fabric_assets.local.context import RequestRecord
@@ -183,7 +183,7 @@ async def run_job(
     *,
     tokens: TokenSource | None = None,
     limits: JobLimits = LIMITS,
-    ledger: MemoryLedger | None = None,
+    ledger: Ledger | None = None,
     said: Said | None = None,
     **job: Any,
 ) -> JobOutcome:
