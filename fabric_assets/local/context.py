@@ -34,13 +34,19 @@ _Entry = TypeVar("_Entry")
 
 @dataclass
 class RequestRecord:
-    """A request that was made, for tests to read. ``status`` is ``None`` until it is answered."""
+    """A request that was made, for tests to read.
+
+    Attributes:
+        status: ``None`` until it is answered.
+        fault: whether a fault of the script met it.
+    """
 
     method: str
     path: str
     status: int | None
     time_ns: int
     authorized: bool
+    fault: bool = False
 
 
 @dataclass

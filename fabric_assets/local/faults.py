@@ -1,6 +1,7 @@
 """Requests that go wrong on the way, as a script says."""
 
 import json
+import random
 from collections import Counter
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -15,11 +16,14 @@ class Faults:
 
     Args:
         faults: tried in this order; the first that is due is used.
+        seed: for faults with a rate.
     """
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
         self._faults = list(faults)
         self._met: Counter[int] = Counter()
+        self._used: Counter[int] = Counter()
+        self._draw = random.Random(f"{seed}/faults")  # noqa: S311
 
     def add(self, fault: Fault) -> None:
         """Add a fault to a running server."""
@@ -31,8 +35,10 @@ class Faults:
             if fault.method not in ("*", method) or not fnmatchcase(path.casefold(), fault.path.casefold()):
                 continue
             self._met[index] += 1
-            number = self._met[index] - fault.skip
-            if number > 0 and (fault.times is None or number <= fault.times):
+            if self._met[index] <= fault.skip or self._used[index] == fault.times:
+                continue
+            if fault.rate == 1 or self._draw.random() < fault.rate:
+                self._used[index] += 1
                 return fault
         return None
 

@@ -136,18 +136,19 @@ class Gate:
                 headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
-        if await self._pass(scope, receive, answer, request_id, shown_path):
+        if await self._pass(scope, receive, answer, request_id, record):
             record.status = None
 
     async def _pass(
-        self, scope: Scope, receive: Receive, send: Send, request_id: str, shown_path: str
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, record: RequestRecord
     ) -> bool:
         """Let a request through, or answer it here; returns whether the connection was broken."""
         fault = None
         try:
             _check_caller(scope)
-            fault = self._faults.next(scope["method"], shown_path)
+            fault = self._faults.next(record.method, record.path)
             if fault is not None:
+                record.fault = True
                 await self._clock.sleep_until(self._clock.time_ns() + round(fault.delay_seconds * 1e9))
                 if fault.drop == "before":
                     scope[ABORT]()

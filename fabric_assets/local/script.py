@@ -115,7 +115,8 @@ class Fault:
         method: HTTP method; ``*``: any.
         path: pattern (``*``, ``?``) of the path with its query, without case.
         skip: so many fitting requests pass unharmed first.
-        times: then so many go wrong; ``None``: all.
+        rate: of those that follow, this share (0 to 1) goes wrong, drawn by the script's seed.
+        times: until so many went wrong; ``None``: no end.
         status: answer this status; ``None``: let the request through (after ``delay_seconds``).
         headers: with these headers.
         body: with this body: JSON, or text (sent as ``text/html``).
@@ -127,6 +128,7 @@ class Fault:
     method: str = "*"
     path: str = "*"
     skip: int = 0
+    rate: float = 1.0
     times: int | None = 1
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -135,6 +137,10 @@ class Fault:
     delay_seconds: float = 0.0
     drop: Literal["before", "after"] | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate <= 1:
+            raise LocalFabricError(f"rate of a fault is {self.rate}, but must be between 0 and 1")
+
 
 @dataclass(frozen=True)
 class Script:
@@ -142,7 +148,7 @@ class Script:
 
     Attributes:
         notebooks: names of notebooks that exist without files, or how many of them (``Notebook_0001`` ...).
-        seed: for durations that are given as a range.
+        seed: for durations that are given as a range, and for faults with a rate.
         capacity: so many notebooks run at a time, the next one fails as on a full capacity; ``None``: no limit.
         job_instances: what becomes of started job instances.
         service: how the service answers.

@@ -179,7 +179,8 @@ async def run_server(settings: ServerSettings, on_ready: Callable[[RunningServer
         async with _context(settings, state) as context:
             token = state.secret("token")
             tokens = Tokens(token, settings.clock, context.service.token_seconds)
-            faults = Faults(settings.script.faults if settings.script else ())
+            script = settings.script or Script()
+            faults = Faults(script.faults, script.seed)
             lifetime = _Lifetime(home, settings.idle_seconds, lambda: context.job_instances.active_count > 0)
             port = bound.getsockname()[1]
             url = f"http://{_HOST}:{port}/v1"

@@ -317,6 +317,23 @@ class TestFaults:
             api.get("/workspaces", timeout=0.1)
         assert api.get("/workspaces").status_code == 200
 
+    def test_a_share_of_requests_goes_wrong_as_the_seed_says(
+        self, serve: Callable[..., Api], tmp_path: Path
+    ) -> None:
+        def answers(seed: int, home: str) -> list[int]:
+            fault = {"status": 500, "skip": 10, "rate": 0.3, "times": 20}
+            api = serve(tmp_path / home, script={"seed": seed, "faults": [fault]})
+            seen = [api.get("/workspaces").status_code for _ in range(120)]
+            assert [record.fault for record in api.fabric.requests] == [status == 500 for status in seen]
+            return seen
+
+        first = answers(1, "first")
+        assert first[:10] == [200] * 10
+        assert first.count(500) == 20
+        assert first[10:30].count(500) < 20
+        assert answers(1, "again") == first
+        assert answers(2, "other") != first
+
     def test_faults_can_be_added_while_it_runs(self, api: Api) -> None:
         api.fabric.add_fault(Fault(path="/v1/workspaces?*", status=500, times=None))
         assert api.get("/workspaces").status_code == 200
@@ -380,6 +397,7 @@ class TestScript:
                 {"job_instances": [{"statuses": [{}]}]}, "needs the field 'status'", id="missing-field"
             ),
             pytest.param({"faults": {}}, "a list", id="no-list"),
+            pytest.param({"faults": [{"rate": 5}]}, "rate of a fault is 5.0, but must be", id="rate"),
         ],
     )
     def test_what_a_script_does_not_know_is_refused(self, script: Any, message: str) -> None:
