@@ -1,0 +1,52 @@
+"""Work of a step that blocks (a ``def`` body, hooks), in a thread of its own."""
+
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+
+from fabric_assets.executor.dagster_internals import (
+    DagsterEvent,
+    StepExecutionContext,
+    capture_only_own_log_lines,
+    current_step_key,
+)
+
+
+class ThreadedWork:
+    """An iterator of events that runs in a thread.
+
+    The thread is a daemon: code that blocks cannot be interrupted, and must not keep a terminated run's process.
+    """
+
+    def __init__(
+        self,
+        context: StepExecutionContext,
+        events: Iterator[DagsterEvent],
+        tell: Callable[["ThreadedWork", DagsterEvent | None], None],
+        *,
+        is_step: bool,
+    ) -> None:
+        self.context = context
+        self.key = context.step.key
+        self.is_step = is_step
+        self.error: BaseException | None = None
+        self._events = events
+        self._tell = tell
+        self._variables = contextvars.copy_context()
+        self._variables.run(current_step_key.set, self.key)
+        if is_step:
+            capture_only_own_log_lines(context)
+
+    def start(self) -> None:
+        """Start the thread. It calls ``tell`` with each event, and with ``None`` at its end."""
+        threading.Thread(
+            target=self._variables.run, args=(self._run,), name=f"step {self.key}", daemon=True
+        ).start()
+
+    def _run(self) -> None:
+        try:
+            for event in self._events:
+                self._tell(self, event)
+        except BaseException as error:  # noqa: BLE001  # the executor decides what becomes of it
+            self.error = error
+        self._tell(self, None)
