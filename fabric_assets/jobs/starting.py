@@ -106,7 +106,7 @@ class Starting:
             return (await self._client.get_job_instance(*ids, job_instance_id)).job_instance
         except FabricNotFoundError:
             # One such answer may pass. The list has every job instance that runs.
-            for listed in await self._client.list_job_instances(*ids):
+            for listed in await self._listed():
                 if listed.id == job_instance_id:
                     return listed
             age = self._client.service_now() - intended_at
@@ -166,7 +166,7 @@ class Starting:
             await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
 
     async def _nobodys(self, since: datetime) -> set[str]:
-        listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
+        listed = await self._listed()
         earliest = since - self._client.clock_uncertainty
         recent = {
             j.id
@@ -174,6 +174,17 @@ class Starting:
             if j.invoke_type != "Scheduled" and (j.start_time is None or j.start_time >= earliest)
         }
         return recent - await asyncio.to_thread(self._ledger.claimed, recent)
+
+    async def _listed(self) -> list[JobInstance]:
+        """The notebook's job instances. A 404 may pass: the notebook was there a moment ago."""
+        give_up_at = time.monotonic() + self._limits.unseen_seconds
+        while True:
+            try:
+                return await self._client.list_job_instances(self._workspace.id, self._notebook.id)
+            except FabricNotFoundError:
+                if time.monotonic() >= give_up_at:
+                    raise
+            await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
 
     async def _keep(self, attempt: Attempt, job_instance_id: str) -> None:
         self._attempt = replace(attempt, job_instance_id=job_instance_id)

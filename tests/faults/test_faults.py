@@ -55,6 +55,17 @@ LOST_ANSWERS = [
         said={ARRIVED_NOT: 0},
     ),
     Row(
+        "the answer is lost and the list answers 404",
+        (*on_start(drop="after"), {"method": "GET", "path": LIST, "status": 404, "times": 3}),
+        said={ARRIVED_NOT: 0},
+    ),
+    Row(
+        "the start is lost and the list answers 404",
+        (*on_start(drop="before"), {"method": "GET", "path": LIST, "status": 404, "times": 3}),
+        posts=2,
+        said={ARRIVED_NOT: 1},
+    ),
+    Row(
         "the answer is lost and the job instance has ended before it is looked for",
         on_start(drop="after"),
         job_instances=[{}],
