@@ -1,0 +1,67 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "f0348052-85d7-53fe-afa1-1c14b3026fd9",
+# META       "default_lakehouse_name": "Bronze",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "f0348052-85d7-53fe-afa1-1c14b3026fd9"
+# META         },
+# META         {
+# META           "id": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9"
+# META         },
+# META         {
+# META           "id": "15ef81f8-1272-5b34-8638-0ec60b18a1f2"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+# Welcome to your new notebook
+# Type here in the cell editor to add code!
+df = spark.sql("SELECT * FROM Bronze.accounts LIMIT 1000")
+display(df)
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+df_broken = spark.sql("SELECT * FROM
+   Bronze.transactions WHERE
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+df = spark.sql("""SELECT a.*, b.region
+FROM Bronze.accounts a
+LEFT JOIN Bronze.branches b ON a.branch_id = b.id""")
+df.write.mode("overwrite").saveAsTable("Silver.accounts")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

@@ -1,0 +1,42 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "15ef81f8-1272-5b34-8638-0ec60b18a1f2",
+# META       "default_lakehouse_name": "Gold",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "15ef81f8-1272-5b34-8638-0ec60b18a1f2"
+# META         },
+# META         {
+# META           "id": "f0348052-85d7-53fe-afa1-1c14b3026fd9"
+# META         },
+# META         {
+# META           "id": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+import requests
+job = requests.get("https://jobs.legacybank.example/next", timeout=10).json()
+df = spark.table(job["table"])
+df = df.join(spark.table("Gold.balances"), "account_id")
+df.write.mode("overwrite").saveAsTable(job["target"])
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

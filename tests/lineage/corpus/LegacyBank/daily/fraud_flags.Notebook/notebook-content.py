@@ -1,0 +1,41 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9",
+# META       "default_lakehouse_name": "Silver",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9"
+# META         },
+# META         {
+# META           "id": "f0348052-85d7-53fe-afa1-1c14b3026fd9"
+# META         },
+# META         {
+# META           "id": "15ef81f8-1272-5b34-8638-0ec60b18a1f2"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+# MAGIC %%sql
+# MAGIC USE Silver;
+# MAGIC DROP TABLE IF EXISTS fraud_flags;
+# MAGIC CREATE TABLE fraud_flags AS SELECT transaction_id, score FROM fraud_scores WHERE score > 0.5;
+
+# METADATA ********************
+
+# META {
+# META   "language": "sparksql",
+# META   "language_group": "synapse_pyspark"
+# META }

@@ -1,0 +1,60 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9",
+# META       "default_lakehouse_name": "Silver",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9"
+# META         },
+# META         {
+# META           "id": "f0348052-85d7-53fe-afa1-1c14b3026fd9"
+# META         },
+# META         {
+# META           "id": "15ef81f8-1272-5b34-8638-0ec60b18a1f2"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+def table(name):
+    # select * from Silver.docs is an example
+    return spark.read.format("delta").load("Tables/" + name)
+
+
+def save(df, name, mode="overwrite"):
+    df.write.format("delta").mode(mode).save("Tables/" + name)
+
+
+def old_report():
+    return spark.table("Gold.fraud_report_2019")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+scores = table("transactions").selectExpr("transaction_id", "amount / 1000 AS score")
+save(scores, "fraud_scores")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

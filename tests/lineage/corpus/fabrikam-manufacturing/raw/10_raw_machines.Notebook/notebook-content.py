@@ -1,0 +1,40 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "b437edd5-6b25-5708-ac5e-49c2c27558e6",
+# META       "default_lakehouse_name": "mfg_lake",
+# META       "default_lakehouse_workspace_id": "7d0c9a52-54b1-4d3b-8c0e-0d2e6f9b1a01",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "b437edd5-6b25-5708-ac5e-49c2c27558e6"
+# META         },
+# META         {
+# META           "id": "903159a8-4b59-5c02-a464-6c7ef5ff6d55"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+import json
+
+for entity in ("machines", "sensors"):
+    path = f"Files/opcua/{entity}/"
+    df = spark.read.format("json").load(path)
+    df.write.format("delta").mode("overwrite").saveAsTable(f"raw.{entity}")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

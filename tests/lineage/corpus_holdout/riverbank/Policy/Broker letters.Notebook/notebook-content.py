@@ -1,0 +1,49 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "4d8f799e-50cc-5438-9f10-781938b99973",
+# META       "default_lakehouse_name": "risk",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "4d8f799e-50cc-5438-9f10-781938b99973"
+# META         },
+# META         {
+# META           "id": "55a025ac-c544-5f1a-95a3-3e2ddc322e3b"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+ours = spark.table("policy.holder")
+brokers = "abfss://riverbank-brokers@onelake.dfs.fabric.microsoft.com/risk.Lakehouse/Tables/policy"
+theirs = spark.read.format("delta").load(f"{brokers}/holder")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+letters = ours.join(theirs, ["name", "postcode"], "left_anti")
+letters.write.format("delta").mode("overwrite").save(f"{brokers}/letters")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

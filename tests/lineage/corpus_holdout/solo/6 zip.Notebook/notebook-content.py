@@ -1,0 +1,38 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "6dee7a36-7797-5caf-8770-2be1fcee5e94",
+# META       "default_lakehouse_name": "LH",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "6dee7a36-7797-5caf-8770-2be1fcee5e94"
+# META         },
+# META         {
+# META           "id": "cb9dc162-9a5f-557d-881c-0f9d0f513dda"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+src = ['copy_posts', 'copy_users']
+dst = ['posts', 'users']
+for a, b in zip(src, dst):
+    spark.sql(f'INSERT INTO LH_old.{b} SELECT * FROM LH.{a}')
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
