@@ -31,10 +31,10 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# History in SQLite below this folder; nothing is sent anywhere.
+# History in SQLite below this folder; nothing is sent anywhere, nobody is asked for an address (nux).
 $(DAGSTER_HOME)/dagster.yaml:
 	@mkdir -p $(DAGSTER_HOME)
-	@printf 'telemetry:\n  enabled: false\n' > $@
+	@printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@
 
 clean:
 	rm -rf $(VENV)

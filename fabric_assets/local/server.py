@@ -152,10 +152,15 @@ def serve(settings: ServerSettings, on_ready: Callable[[LocalFabric, list[Worksp
 
     # uvicorn raises the signals again when it has stopped; by then our own clean-up is what counts.
     names = ("SIGINT", "SIGTERM", "SIGHUP")
-    for name in names:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
-    asyncio.run(run_server(settings, ready))
+    before = {
+        number: signal.signal(number, stop) for name in names if (number := getattr(signal, name, None))
+    }
+    try:
+        asyncio.run(run_server(settings, ready))
+    finally:
+        for number, handler in before.items():
+            # None: it was not set from Python and cannot be set back.
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 async def run_server(settings: ServerSettings, on_ready: Callable[[RunningServer], None]) -> None:

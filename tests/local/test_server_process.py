@@ -29,6 +29,7 @@ from fabric_assets.local import (
     serve_in_thread,
 )
 from fabric_assets.local.home import LocalHome
+from fabric_assets.local.server import ServerSettings, serve
 from fabric_assets.local.server_file import read_server_file, sign_of_life, write_server_file
 
 DEADLINE_SECONDS = 60
@@ -246,6 +247,22 @@ class TestEnd:
         with serve_in_thread(home.root) as fabric, Api(fabric) as api:
             body = api.get_json(url)
             assert (body["status"], body["failureReason"]["errorCode"]) == ("Failed", "LocalFabricStopped")
+
+    def test_who_served_gets_its_signal_handlers_back(self, home: LocalHome) -> None:
+        def own(_number: int, _frame: object) -> None:
+            pass
+
+        before = {signal.SIGINT: own, signal.SIGTERM: signal.SIG_IGN, signal.SIGHUP: signal.SIG_DFL}
+        replaced = {number: signal.signal(number, handler) for number, handler in before.items()}
+        try:
+            serve(
+                ServerSettings(home, with_sample=False, idle_seconds=0.1),
+                lambda *_: signal.raise_signal(signal.SIGINT),
+            )
+            assert {number: signal.getsignal(number) for number in before} == before
+        finally:
+            for number, handler in replaced.items():
+                signal.signal(number, handler)
 
 
 class TestCommand:
