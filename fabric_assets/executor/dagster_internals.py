@@ -13,6 +13,8 @@ from typing import Any
 
 import dagster as dg
 
+from fabric_assets.executor.thread_interruption import ThreadInterruption
+
 try:
     from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
     from dagster._core.definitions.executor_definition import (
@@ -73,6 +75,7 @@ __all__ = [
     "dagster_event_sequence_for_step",
     "has_hooks",
     "hook_events",
+    "interrupt_user_code_with",
     "interrupted",
     "is_async_step",
     "multiple_process_executor_requirements",
@@ -122,6 +125,29 @@ def capture_only_own_log_lines(context: StepExecutionContext) -> None:
         return current_step_key.get() in (None, key) and dagster_filter(record)
 
     handler.filter = own  # type: ignore[method-assign]  # Dagster's handler does not ask added filters
+
+
+def interrupt_user_code_with(context: StepExecutionContext, interruption: ThreadInterruption) -> None:
+    """Tell ``interruption`` where the user's code begins and ends: there Dagster captures Python loggers."""
+    log = context.log
+    handler: logging.Handler = log._dagster_handler  # noqa: SLF001
+    begin, end, handle = log.begin_python_log_capture, log.end_python_log_capture, handler.handle
+
+    def begin_user_code() -> None:
+        interruption.enter_user_code()
+        begin()
+
+    def end_user_code() -> None:
+        interruption.leave_user_code()
+        end()
+
+    def write_line(record: logging.LogRecord) -> Any:
+        with interruption.spared():
+            return handle(record)
+
+    log.begin_python_log_capture = begin_user_code  # type: ignore[method-assign]
+    log.end_python_log_capture = end_user_code  # type: ignore[method-assign]
+    handler.handle = write_line  # type: ignore[method-assign]
 
 
 def check_resources(context: StepExecutionContext) -> None:

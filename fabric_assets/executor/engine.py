@@ -36,7 +36,7 @@ CLEAN_UP_SECONDS = 45.0
 """How long the coroutines of a terminated run may take for their clean-up."""
 
 BLOCKED_SECONDS = 10.0
-"""How long a terminated run waits for ``def`` steps, which cannot be interrupted."""
+"""How long a terminated run waits for ``def`` steps: calls that block cannot be interrupted."""
 
 _TURNS = 5  # how often a step that need not wait goes on before others: its last event comes right after its output
 
@@ -275,6 +275,8 @@ class Engine:
             self._claims.free_step(key)
         for step in self._async_steps:
             step.cancel()
+        for work in self._threads:
+            work.interrupt()
 
     def _patience_seconds(self) -> float:
         return CLEAN_UP_SECONDS if self._async_steps else BLOCKED_SECONDS

@@ -23,8 +23,9 @@ class OneProcessExecutor(dg.Executor):
     """Runs ``async def`` steps as coroutines of one event loop, and ``def`` steps in threads beside it.
 
     The event loop has a thread of its own, in which the resources are set up too. A terminated run cancels all its
-    coroutines at once; their clean-up may await, for up to 45 s. ``def`` steps cannot be interrupted: they are waited
-    for, for up to 10 s, and then end with the process.
+    coroutines at once; their clean-up may await, for up to 45 s. In ``def`` steps it raises
+    ``DagsterExecutionInterruptedError``, as soon as they call nothing that blocks; after 10 s they are left alone,
+    and end with the process.
 
     Args:
         retries: whether steps are retried.

@@ -9,13 +9,15 @@ from fabric_assets.executor.dagster_internals import (
     StepExecutionContext,
     capture_only_own_log_lines,
     current_step_key,
+    interrupt_user_code_with,
 )
+from fabric_assets.executor.thread_interruption import ThreadInterruption
 
 
 class ThreadedWork:
     """An iterator of events that runs in a thread.
 
-    The thread is a daemon: code that blocks cannot be interrupted, and must not keep a terminated run's process.
+    The thread is a daemon: a call that blocks cannot be interrupted, and must not keep a terminated run's process.
     """
 
     def __init__(
@@ -34,14 +36,21 @@ class ThreadedWork:
         self._tell = tell
         self._variables = contextvars.copy_context()
         self._variables.run(current_step_key.set, self.key)
+        self._interruption = ThreadInterruption()
         if is_step:
             capture_only_own_log_lines(context)
+            interrupt_user_code_with(context, self._interruption)
 
     def start(self) -> None:
         """Start the thread. It calls ``tell`` with each event, and with ``None`` at its end."""
         threading.Thread(
             target=self._variables.run, args=(self._run,), name=f"step {self.key}", daemon=True
         ).start()
+
+    def interrupt(self) -> None:
+        """Raise ``DagsterExecutionInterruptedError`` in the step's code, once this calls nothing that blocks."""
+        if self.is_step:
+            self._interruption.request()
 
     def _run(self) -> None:
         try:
