@@ -1,7 +1,8 @@
 """The Fabric REST API, one method a call."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,7 @@ from fabric_assets.client.models import (
     NotebookJobDetails,
     Workspace,
 )
+from fabric_assets.client.quota import CallGate, OpenGate, Urgency
 from fabric_assets.client.retry import (
     parse_retry_after,
     wait_before_repeating_read,
@@ -46,6 +48,7 @@ class FabricClient:
         tokens: where bearer tokens come from; they go to the host of ``api_url`` and to no other.
         request_timeout_seconds: longest wait for one answer.
         patience_seconds: longest time without one good answer before a request is given up.
+        gate: holds calls back that would break the quota.
         transport: replaces the network, for tests.
 
     Raises:
@@ -59,6 +62,7 @@ class FabricClient:
         *,
         request_timeout_seconds: float = 30.0,
         patience_seconds: float = 900.0,
+        gate: CallGate | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._transport = Transport(
@@ -66,6 +70,7 @@ class FabricClient:
             tokens,
             request_timeout_seconds=request_timeout_seconds,
             patience_seconds=patience_seconds,
+            gate=gate or OpenGate(),
             network=transport,
         )
 
@@ -186,24 +191,69 @@ class FabricClient:
         """
         return await self._start(_notebook_jobs_path(workspace_id, notebook_id), {"beta": "false"}, body)
 
-    async def get_job_instance(self, workspace_id: str, item_id: str, job_instance_id: str) -> "JobReading":
+    async def get_job_instance(
+        self, workspace_id: str, item_id: str, job_instance_id: str, *, urgency: Urgency = Urgency.READ
+    ) -> "JobReading":
         """Read a job instance.
 
         Raises:
             FabricNotFoundError: it is not there; in the first seconds after the start that passes.
         """
         path = f"{_item_path(workspace_id, item_id)}/jobs/instances/{_part(job_instance_id)}"
+        return await self._read_job_instance(path, job_instance_id, urgency)
 
-        def same(data: dict[str, Any]) -> JobInstance:
+    async def get_notebook_job_instance(
+        self,
+        workspace_id: str,
+        notebook_id: str,
+        job_instance_id: str,
+        *,
+        urgency: Urgency = Urgency.READ,
+        patience_seconds: float | None = None,
+    ) -> "JobReading":
+        """Read a notebook's job instance with its exit value and links, on the notebook route (a beta of the service).
+
+        Args:
+            workspace_id: the notebook's workspace.
+            notebook_id: the notebook.
+            job_instance_id: the job instance.
+            urgency: who goes first.
+            patience_seconds: longest time without one good answer; ``None``: the client's.
+
+        Raises:
+            FabricNotFoundError: it is not there; in the first seconds after the start that passes.
+        """
+        path = f"{_notebook_jobs_path(workspace_id, notebook_id)}/{_part(job_instance_id)}"
+        return await self._read_job_instance(
+            path, job_instance_id, urgency, patience_seconds, with_details=True
+        )
+
+    async def _read_job_instance(
+        self,
+        path: str,
+        job_instance_id: str,
+        urgency: Urgency,
+        patience_seconds: float | None = None,
+        *,
+        with_details: bool = False,
+    ) -> "JobReading":
+        def same(data: dict[str, Any]) -> tuple[JobInstance, NotebookJobDetails | None]:
             job_instance = JobInstance.from_json(data)
             if job_instance.id.lower() != job_instance_id.lower():
                 raise ValueError(f"asked for {job_instance_id}, got {job_instance.id}")
-            return job_instance
+            return job_instance, NotebookJobDetails.from_json(data) if with_details else None
 
         response = await self._transport.send(
-            "GET", path, check=lambda answer: parsed(answer, same), wait_before=wait_before_repeating_read
+            "GET",
+            path,
+            params={"beta": "true"} if with_details else None,
+            check=lambda answer: parsed(answer, same),
+            urgency=urgency,
+            patience_seconds=patience_seconds,
+            wait_before=wait_before_repeating_read,
         )
-        return JobReading(parsed(response, same), parse_retry_after(response.headers.get("Retry-After")))
+        job_instance, details = parsed(response, same)
+        return JobReading(job_instance, parse_retry_after(response.headers.get("Retry-After")), details)
 
     async def list_job_instances(self, workspace_id: str, item_id: str) -> list[JobInstance]:
         """All active and the last 100 completed job instances of one item."""
@@ -219,30 +269,30 @@ class FabricClient:
         path = f"{_item_path(workspace_id, item_id)}/jobs/instances/{_part(job_instance_id)}/cancel"
         try:
             # Cancelling twice is cancelling once, so it is repeated like a read.
-            await self._transport.send("POST", path, wait_before=wait_before_repeating_read)
+            await self._transport.send(
+                "POST", path, urgency=Urgency.CANCEL, wait_before=wait_before_repeating_read
+            )
         except FabricApiError as error:
             if error.error_code == "JobAlreadyCompleted":
                 return False
             raise
         return True
 
-    async def get_notebook_job_details(
-        self, workspace_id: str, notebook_id: str, job_instance_id: str
-    ) -> NotebookJobDetails:
-        """Exit value and monitoring links of a notebook's job instance."""
-        path = f"{_notebook_jobs_path(workspace_id, notebook_id)}/{_part(job_instance_id)}"
-        return await self._transport.read(path, NotebookJobDetails.from_json, {"beta": "true"})
-
-    async def list_livy_sessions(self, workspace_id: str) -> list[LivySession]:
-        """All Spark sessions of a workspace, running and past."""
+    def list_livy_sessions(self, workspace_id: str) -> AsyncIterator[LivySession]:
+        """The Spark sessions of a workspace, running and past; a page is read when it is needed."""
         path = f"/workspaces/{_part(workspace_id)}/spark/livySessions"
-        return [found async for found in self._transport.paged(path, LivySession.from_json)]
+        return self._transport.paged(path, LivySession.from_json)
 
     async def _start(
         self, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
     ) -> Accepted:
         response = await self._transport.send(
-            "POST", path, params=params, body=body, wait_before=wait_before_repeating_start
+            "POST",
+            path,
+            params=params,
+            body=body,
+            urgency=Urgency.START,
+            wait_before=wait_before_repeating_start,
         )
         job_instance_id = _job_instance_id(response)
         if job_instance_id is None and response.status_code != httpx.codes.ACCEPTED:
@@ -253,14 +303,18 @@ class FabricClient:
         )
 
 
+@dataclass(frozen=True)
 class JobReading:
-    """One reading of a job instance: the record, and when the service wants to be asked again (seconds)."""
+    """One reading of a job instance.
 
-    __slots__ = ("job_instance", "retry_after_seconds")
+    Attributes:
+        retry_after_seconds: when the service wants to be asked again.
+        details: what only the notebook route tells, if that one was read.
+    """
 
-    def __init__(self, job_instance: JobInstance, retry_after_seconds: float | None) -> None:
-        self.job_instance = job_instance
-        self.retry_after_seconds = retry_after_seconds
+    job_instance: JobInstance
+    retry_after_seconds: float | None = None
+    details: NotebookJobDetails | None = None
 
 
 def _part(text: str) -> str:

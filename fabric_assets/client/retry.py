@@ -106,15 +106,19 @@ def attempts(
     patience_seconds: float,
     patience: Patience | None = None,
 ) -> AsyncIterator[stamina.Attempt]:
-    """Attempts with backoff and jitter, until ``patience_seconds`` have passed without a good answer.
+    """Attempts with backoff and jitter, until ``patience_seconds`` have passed since the first bad answer.
 
     A wait that would end after that is not begun.
     """
-    give_up_at = time.monotonic() + patience_seconds
+    give_up_at: float | None = None
 
     def patient_wait(error: Exception) -> bool | float:
+        nonlocal give_up_at
         wait = wait_before(error)
-        if not isinstance(wait, bool) and time.monotonic() + wait > give_up_at:
+        now = time.monotonic()
+        if give_up_at is None:
+            give_up_at = now + patience_seconds
+        if now + (0 if isinstance(wait, bool) else wait) > give_up_at:
             return False
         if wait is not False and patience is not None:
             patience.failed(error, wait)
@@ -123,7 +127,7 @@ def attempts(
     return stamina.retry_context(
         on=patient_wait,
         attempts=None,
-        timeout=patience_seconds,
+        timeout=None,
         wait_initial=0.5,
         wait_max=_LONGEST_BACKOFF_SECONDS,
         wait_jitter=1.0,

@@ -19,6 +19,7 @@ from fabric_assets.client.errors import (
     FabricThrottledError,
     FabricTransportError,
 )
+from fabric_assets.client.quota import CallGate, Urgency, quota_group
 from fabric_assets.client.retry import (
     Patience,
     attempts,
@@ -45,10 +46,12 @@ class Transport:
         *,
         request_timeout_seconds: float,
         patience_seconds: float,
+        gate: CallGate,
         network: httpx.AsyncBaseTransport | None,
     ) -> None:
         base_url = checked_api_url(api_url)
         self._patience_seconds = patience_seconds
+        self._gate = gate
         self._clock_offset: timedelta | None = None
         self._http = httpx.AsyncClient(
             base_url=base_url,
@@ -144,6 +147,8 @@ class Transport:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         check: Callable[[httpx.Response], object] | None = None,
+        urgency: Urgency = Urgency.READ,
+        patience_seconds: float | None = None,
         wait_before: Callable[[Exception], bool | float],
     ) -> httpx.Response:
         """Send a request until there is a good answer, or ``wait_before`` says of an error that it is final.
@@ -151,9 +156,10 @@ class Transport:
         ``check`` raises ``FabricTransportError`` for an answer that looks like a success and is none.
         """
         patience = Patience()
-        async for attempt in attempts(wait_before, self._patience_seconds, patience):
+        limit = self._patience_seconds if patience_seconds is None else patience_seconds
+        async for attempt in attempts(wait_before, limit, patience):
             with attempt:
-                response = await self._send_once(method, path, params, body)
+                response = await self._send_once(method, path, params, body, urgency)
                 if check is not None:
                     check(response)
                 patience.answered()
@@ -161,10 +167,17 @@ class Transport:
         raise AssertionError("attempts end with an answer or an error")
 
     async def _send_once(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        urgency: Urgency,
     ) -> httpx.Response:
+        group = quota_group(path)
         try:
-            response = await self._http.request(method, path, params=params, json=body)
+            async with self._gate.call(group, urgency):
+                response = await self._http.request(method, path, params=params, json=body)
         except httpx.LocalProtocolError:
             # Its text quotes headers.
             raise FabricConfigError(f"{method} {path} cannot be sent: a header is not valid") from None
@@ -182,7 +195,10 @@ class Transport:
             self._clock_offset = date - datetime.now(UTC)
         if response.is_success:
             return response
-        raise _refusal(method, path, response)
+        refusal = _refusal(method, path, response)
+        if isinstance(refusal, FabricThrottledError):
+            self._gate.refused(group, refusal.retry_after_seconds)
+        raise refusal
 
 
 class _OperationRunningError(FabricError):

@@ -60,6 +60,9 @@ async def details(
     """Exit value and links; empty if they cannot be had within some seconds."""
     try:
         async with asyncio.timeout(_READ_WITHIN_SECONDS):
-            return await control.client.get_notebook_job_details(workspace_id, notebook_id, job_instance_id)
+            reading = await control.client.get_notebook_job_instance(
+                workspace_id, notebook_id, job_instance_id
+            )
     except (FabricError, TimeoutError):
         return NotebookJobDetails()
+    return reading.details or NotebookJobDetails()

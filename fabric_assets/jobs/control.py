@@ -6,9 +6,11 @@ from fabric_assets.client.errors import FabricNotFoundError
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.models import Workspace
 from fabric_assets.client.retry import notice
+from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.execution import JobExecution, Links
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
+from fabric_assets.jobs.watcher import Watcher
 
 
 class JobControl:
@@ -18,10 +20,19 @@ class JobControl:
         client: the open client.
         portal_url: base of Fabric's web pages for links, ``None`` where there is no portal (the local Fabric).
         limits: how it waits.
+        budget: the calls that may be made; ``None``: there is no quota.
     """
 
-    def __init__(self, client: FabricClient, *, portal_url: str | None, limits: JobLimits) -> None:
+    def __init__(
+        self,
+        client: FabricClient,
+        *,
+        portal_url: str | None,
+        limits: JobLimits,
+        budget: CallBudget | None = None,
+    ) -> None:
         self.client = client
+        self._watcher = Watcher(client, budget, limits.poll_seconds)
         self.directory = Directory(client)
         self._portal_url = portal_url
         self._limits = limits
@@ -51,7 +62,7 @@ class JobControl:
         compute = await self._resolve(job, workspace)
         links = Links(self._portal_url, workspace.id, notebook.id)
         execution = JobExecution(
-            self.client, self._limits, ledger, links, job, workspace, notebook, compute, tell
+            self.client, self._limits, ledger, links, job, workspace, notebook, compute, self._watcher, tell
         )
         try:
             return await execution.to_the_end()

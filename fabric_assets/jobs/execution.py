@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -32,14 +32,14 @@ from fabric_assets.client.models import (
     NotebookJobDetails,
     Workspace,
 )
+from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import is_capacity_full
 from fabric_assets.jobs.capacity import CapacityWait
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
 from fabric_assets.jobs.starting import Starting
+from fabric_assets.jobs.watcher import Watched, Watcher
 
-_SHARE_OF_ELAPSED = 0.1
-_LONGEST_WAIT_SECONDS = 30.0
 _DETAILS_WITHIN_SECONDS = 20.0
 
 
@@ -76,9 +76,11 @@ class JobExecution:
         workspace: Workspace,
         notebook: Item,
         compute: ResolvedCompute | None,
+        watcher: Watcher,
         tell: Tell,
     ) -> None:
         self._client = client
+        self._watcher = watcher
         self._limits = limits
         self._links = links
         self._job = job
@@ -93,7 +95,9 @@ class JobExecution:
         self._started = time.monotonic()
         self._last_seen = self._started
         self._told_unseen = False
+        self._told_status = ""
         self._queued_seconds: float | None = None
+        self._details: NotebookJobDetails | None = None
 
     async def to_the_end(self) -> JobOutcome:
         """Start it and wait for its end. Raises what ``JobControl.run`` documents."""
@@ -136,11 +140,13 @@ class JobExecution:
                     )
             elif not start.cancelled() and start.exception() is None:
                 self._begun(start.result())
-                await self._let_go()
+                with self._watching() as watched:
+                    await self._let_go(watched)
             raise
 
     def _begun(self, job_instance_id: str) -> None:
         self._started = self._last_seen = time.monotonic()
+        self._told_status, self._details = "", None
         self._job_instance = JobInstance(
             id=job_instance_id, item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED
         )
@@ -155,27 +161,37 @@ class JobExecution:
         )
 
     async def _run_to_its_end(self) -> None:
-        try:
+        with self._watching() as watched:
             try:
-                async with asyncio.timeout(self._job.timeout_seconds):
-                    await self._watch()
-            except TimeoutError:
-                await self._stop_after_timeout()
-        except JobInstanceError:
-            raise
-        except FabricError as error:
-            raise JobInstanceLostError(
-                f"lost sight of notebook {self._notebook.display_name!r} after {self._elapsed():.0f} s; "
-                f"{self._where()}. It may still be running; a retry of this run takes it over. {error}",
-                job_instance=self._job_instance,
-                url=self._run_link({}),
-                error_code=error.error_code,
-                request_id=error.request_id,
-            ) from error
-        except asyncio.CancelledError:
-            await self._let_go()
-            raise
+                try:
+                    async with asyncio.timeout(self._job.timeout_seconds) as limit:
+                        await self._watch(watched, limit)
+                except TimeoutError:
+                    await self._stop_after_timeout(watched)
+            except JobInstanceError:
+                raise
+            except FabricError as error:
+                raise JobInstanceLostError(
+                    f"lost sight of notebook {self._notebook.display_name!r} after {self._elapsed():.0f} s; "
+                    f"{self._where()}. It may still be running; a retry of this run takes it over. {error}",
+                    job_instance=self._job_instance,
+                    url=self._run_link({}),
+                    error_code=error.error_code,
+                    request_id=error.request_id,
+                ) from error
+            except asyncio.CancelledError:
+                await self._let_go(watched)
+                raise
         await self._starting.ended(self._job_instance.status)
+
+    def _watching(self) -> AbstractContextManager[Watched]:
+        return self._watcher.watching(
+            self._workspace.id,
+            self._notebook.id,
+            self._job_instance.id,
+            self._job.expected_seconds,
+            self._tell_status,
+        )
 
     def _failed_for_capacity(self) -> bool:
         reason = self._job_instance.failure_reason
@@ -201,35 +217,40 @@ class JobExecution:
                     await asyncio.sleep(self._limits.poll_seconds)
         return False
 
-    async def _let_go(self) -> None:
+    async def _let_go(self, watched: Watched) -> None:
         """Nobody waits for the job instance any more."""
         if self._limits.cancel_on_terminate:
-            await self._cancel()
+            await self._cancel(watched)
         else:
             self._tell(f"job instance {self._job_instance.id} is left running (cancel_on_terminate is off)")
 
-    async def _watch(self) -> None:
+    async def _watch(self, watched: Watched, limit: asyncio.Timeout) -> None:
         """Read until it has ended. One line per change of status."""
         retry_after: float | None = None
-        seen = ""
         while True:
-            await asyncio.sleep(self._next_wait(retry_after))
-            reading = await self._read()
+            urgency = await self._watcher.worth_a_read(self._workspace.id, watched, retry_after)
+            times_out_at = limit.when()
+            if urgency is Urgency.LIKELY_END:
+                # It has ended in time. That we must wait for our turn to read it is not the notebook's fault.
+                limit.reschedule(None)
+            reading = await self._read(urgency)
+            limit.reschedule(times_out_at)
+            retry_after = reading.retry_after_seconds if reading is not None else None
             if reading is None:
-                retry_after = None
                 continue
             self._job_instance = reading.job_instance
-            retry_after = reading.retry_after_seconds
-            status = reading.job_instance.status
-            if status != NOT_STARTED and self._queued_seconds is None:
-                self._queued_seconds = self._elapsed()
-            if status != seen:
-                self._tell_status(status, before=seen)
-                seen = status
+            self._details = reading.details
+            self._tell_status(reading.job_instance.status)
             if reading.job_instance.has_ended:
                 return
 
-    def _tell_status(self, status: str, *, before: str) -> None:
+    def _tell_status(self, status: str) -> None:
+        """One line per change of status, whoever saw it first."""
+        before, self._told_status = self._told_status, status
+        if status != NOT_STARTED and self._queued_seconds is None:
+            self._queued_seconds = self._elapsed()
+        if status == before:
+            return
         text = f"job instance {self._job_instance.id} is {status} after {self._elapsed():.0f} s"
         if status not in KNOWN_STATUSES:
             self._tell(f"{text}, a status that is not known here; still waiting", logging.WARNING)
@@ -238,12 +259,10 @@ class JobExecution:
         else:
             self._tell(text)
 
-    async def _read(self) -> JobReading | None:
+    async def _read(self, urgency: Urgency = Urgency.READ) -> JobReading | None:
         """Read once; ``None`` while the service does not know its own job instance: at first, or for a moment."""
         try:
-            reading = await self._client.get_job_instance(
-                self._workspace.id, self._notebook.id, self._job_instance.id
-            )
+            reading = await self._read_on_a_route(urgency)
         except FabricNotFoundError:
             if not self._may_be_unseen():
                 raise
@@ -259,20 +278,20 @@ class JobExecution:
         self._last_seen, self._told_unseen = time.monotonic(), False
         return reading
 
+    async def _read_on_a_route(self, urgency: Urgency) -> JobReading:
+        """An end is read with exit value and links on the notebook route: one call instead of two."""
+        ids = (self._workspace.id, self._notebook.id, self._job_instance.id)
+        if urgency is Urgency.LIKELY_END:
+            with suppress(FabricError):
+                return await self._client.get_notebook_job_instance(
+                    *ids, urgency=urgency, patience_seconds=_DETAILS_WITHIN_SECONDS
+                )
+        return await self._client.get_job_instance(*ids, urgency=urgency)
+
     def _may_be_unseen(self) -> bool:
         return time.monotonic() - self._last_seen < self._limits.unseen_seconds
 
-    def _next_wait(self, retry_after_seconds: float | None) -> float:
-        """A tenth of what has passed, so that an end is seen late by a tenth at most; sooner if the service says so.
-
-        The service's first hint is always 60 s, whatever the job, and is not waited for.
-        """
-        wait = min(self._elapsed() * _SHARE_OF_ELAPSED, _LONGEST_WAIT_SECONDS)
-        if retry_after_seconds is not None:
-            wait = min(wait, retry_after_seconds)
-        return max(wait, self._limits.poll_seconds)
-
-    async def _cancel(self) -> JobInstance | None:
+    async def _cancel(self, watched: Watched) -> JobInstance | None:
         """Cancel and wait for the confirmation: the ended job instance, ``None`` if Fabric did not confirm in time."""
         job_id = self._job_instance.id
         try:
@@ -285,7 +304,7 @@ class JobExecution:
                         self._tell(f"job instance {job_id} is {reading.job_instance.status}")
                         await self._starting.ended(reading.job_instance.status)
                         return reading.job_instance
-                    await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
+                    await self._watcher.worth_a_read_after_cancel(self._workspace.id, watched)
         except (FabricError, TimeoutError) as error:
             self._tell(
                 f"Fabric did not confirm that job instance {job_id} of notebook {self._notebook.display_name!r} was "
@@ -306,8 +325,8 @@ class JobExecution:
                     raise
             await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
 
-    async def _stop_after_timeout(self) -> None:
-        ended = await self._cancel()
+    async def _stop_after_timeout(self, watched: Watched) -> None:
+        ended = await self._cancel(watched)
         if ended is not None and ended.status == COMPLETED:
             # It came to its end just before the cancel: the table is loaded.
             self._job_instance = ended
@@ -324,7 +343,7 @@ class JobExecution:
     async def _outcome(self) -> JobOutcome:
         job_instance = self._job_instance
         elapsed = self._elapsed()
-        details = await self._details()
+        details = await self._read_details()
         links = dict(details.links or {})
         if job_instance.status != COMPLETED:
             raise self._failure(job_instance, links)
@@ -347,16 +366,22 @@ class JobExecution:
             links=links,
         )
 
-    async def _details(self) -> NotebookJobDetails:
+    async def _read_details(self) -> NotebookJobDetails:
         """Exit value and links. They are worth a wait, not worth failing a job instance that completed."""
+        if self._details is not None:
+            return self._details
         try:
-            async with asyncio.timeout(_DETAILS_WITHIN_SECONDS):
-                return await self._client.get_notebook_job_details(
-                    self._workspace.id, self._notebook.id, self._job_instance.id
-                )
-        except (FabricError, TimeoutError) as error:
-            self._tell(f"could not read exit value and links: {str(error) or 'time-out'}", logging.WARNING)
+            reading = await self._client.get_notebook_job_instance(
+                self._workspace.id,
+                self._notebook.id,
+                self._job_instance.id,
+                urgency=Urgency.LIKELY_END,
+                patience_seconds=_DETAILS_WITHIN_SECONDS,
+            )
+        except FabricError as error:
+            self._tell(f"could not read exit value and links: {error}", logging.WARNING)
             return NotebookJobDetails()
+        return reading.details or NotebookJobDetails()
 
     def _failure(self, job_instance: JobInstance, links: Mapping[str, str]) -> JobInstanceFailedError:
         name = repr(self._notebook.display_name)

@@ -59,6 +59,8 @@ class NotebookJob:
         timeout_seconds: longest time from the start to the end, waiting for compute included; ``None``: no limit.
         run_again_if_deduped: whether a job instance that Fabric skipped is started again when the one in its way has
             ended.
+        expected_seconds: how long it may take, from its past, so that it is read when it is likely to have ended;
+            ``None``: not known.
     """
 
     asset: str
@@ -69,6 +71,7 @@ class NotebookJob:
     compute: ComputeSettings | None = None
     timeout_seconds: float | None = None
     run_again_if_deduped: bool = False
+    expected_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def test_the_notebook_route_takes_a_session_tag_and_tells_exit_value_and_links(s
         accepted = await client.start_notebook(fabric.workspace_id, notebook, body)
         assert accepted.job_instance_id
         job_instance = await ended(client, fabric, notebook, accepted.job_instance_id)
-        return job_instance, await client.get_notebook_job_details(
+        return job_instance, await client.get_notebook_job_instance(
             fabric.workspace_id, notebook, accepted.job_instance_id
         )
 
@@ -308,7 +308,7 @@ def test_job_instances_of_an_item_and_sessions_of_a_workspace_are_listed(simulat
             await ended(client, fabric, notebook, accepted.job_instance_id)
         await started(client, fabric, "Other")
         listed = await client.list_job_instances(fabric.workspace_id, notebook)
-        sessions = await client.list_livy_sessions(fabric.workspace_id)
+        sessions = [session async for session in client.list_livy_sessions(fabric.workspace_id)]
         assert {j.id for j in listed} == set(ids)
         return ids, {s.job_instance_id for s in sessions}, {s.state for s in sessions}
 

@@ -1,0 +1,286 @@
+"""All job instances of a process are watched together: lists say which of them are worth a read.
+
+A list is only a hint. Spark notebooks appear in the list of their workspace's sessions, one paged list for all of them;
+several job instances of one notebook that do not, in the list of that notebook. What no list shows (pipelines,
+notebooks that share a session) is read one by one.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import Context
+from dataclasses import dataclass, field
+
+from fabric_assets.client.errors import FabricError
+from fabric_assets.client.fabric_client import FabricClient
+from fabric_assets.client.quota import Urgency
+from fabric_assets.jobs.call_budget import CallBudget
+
+_log = logging.getLogger(__name__)
+
+_SHARE_OF_ELAPSED = 0.1
+_LONGEST_WAIT_SECONDS = 30.0
+_SHARE_BETWEEN_SAFETY_READS = 0.25
+_SAFETY_READ_SECONDS = 60.0
+_RUNNING_STATES = frozenset({"NotStarted", "InProgress"})
+_ENDED_SESSION_STATES = frozenset({"Succeeded", "Failed", "Cancelled"})
+_LISTS_BEFORE_SINGLE_READS = 3
+_SHARE_OF_POLL_PER_PAGE = 0.2
+_MOST_PAGES = 20
+_ENTRIES_PER_PAGE = 100
+_REFUSED_SECONDS = 600.0
+_SPECULATION_SECONDS = 5.0
+_CONFIRM_SECONDS_EACH = 0.6
+
+
+def wait_seconds(elapsed_seconds: float, expected_seconds: float | None, shortest_seconds: float) -> float:
+    """When to look next at something that has run for ``elapsed_seconds``.
+
+    With an expected duration, at the expected end; without one or after it, in a tenth of the time that has passed, so
+    that an end is seen late by a tenth at most. Never later than half a minute.
+    """
+    remaining = (expected_seconds or 0.0) - elapsed_seconds
+    since = elapsed_seconds - (expected_seconds or 0.0)
+    wait = remaining if remaining > shortest_seconds else since * _SHARE_OF_ELAPSED
+    return max(shortest_seconds, min(wait, _LONGEST_WAIT_SECONDS))
+
+
+@dataclass(eq=False)
+class Watched:
+    """One job instance that somebody waits for.
+
+    Attributes:
+        expected_seconds: how long it may take, from its past; ``None`` if it has none.
+        on_state: called with ``NotStarted`` or ``InProgress`` when a list shows it.
+    """
+
+    item_id: str
+    job_instance_id: str
+    expected_seconds: float | None
+    on_state: Callable[[str], None]
+    started: float = field(default_factory=time.monotonic)
+    hinted: asyncio.Event = field(default_factory=asyncio.Event)
+    listed_at: float | None = None
+    lists_without_it: int = 0
+    read_at: float = field(default_factory=time.monotonic)
+
+    def about_to_end(self) -> None:
+        """Look for its end from now on, whatever was expected."""
+        self.started = self.read_at = time.monotonic()
+        self.expected_seconds = None
+
+    def seen_in_list(self, state: str, *, ended: bool) -> None:
+        """A list showed it."""
+        self.listed_at = time.monotonic()
+        self.lists_without_it = 0
+        if ended:
+            self.hinted.set()
+        elif state in _RUNNING_STATES:
+            self.on_state(state)
+
+
+class Watcher:
+    """Says when a job instance is worth a read. Lives in the background loop.
+
+    Args:
+        client: the open client.
+        budget: what is left of the quota; ``None``: there is none.
+        poll_seconds: shortest time between two looks.
+    """
+
+    def __init__(self, client: FabricClient, budget: CallBudget | None, poll_seconds: float) -> None:
+        self._client = client
+        self._budget = budget
+        self._poll_seconds = poll_seconds
+        self._workspaces: dict[str, _WorkspaceLists] = {}
+
+    @contextmanager
+    def watching(
+        self,
+        workspace_id: str,
+        item_id: str,
+        job_instance_id: str,
+        expected_seconds: float | None,
+        on_state: Callable[[str], None],
+    ) -> Iterator[Watched]:
+        """Have a job instance looked for in lists while the context is open; see ``Watched``."""
+        lists = self._workspaces.get(workspace_id)
+        if lists is None:
+            lists = _WorkspaceLists(self._client, workspace_id, self._poll_seconds)
+            self._workspaces[workspace_id] = lists
+        watched = Watched(item_id, job_instance_id, expected_seconds, on_state)
+        lists.add(watched)
+        try:
+            yield watched
+        finally:
+            lists.remove(watched)
+
+    async def worth_a_read(self, workspace_id: str, watched: Watched, service_wait: float | None) -> Urgency:
+        """Wait until the job instance is worth a read, and say how urgent that is.
+
+        Args:
+            workspace_id: its workspace.
+            watched: the job instance.
+            service_wait: when the service wants to be asked again, in seconds from the last read.
+        """
+        lists = self._workspaces[workspace_id]
+        looked_at = time.monotonic()
+        while not watched.hinted.is_set():
+            now = time.monotonic()
+            listed = lists.keep_an_eye_on(watched)
+            wait = self._wait(watched, service_wait, now, listed=listed) - (now - looked_at)
+            if wait <= 0:
+                if not listed or self._budget is None or self._budget.has_room("jobs"):
+                    watched.read_at = now
+                    return Urgency.READ
+                # A list shows it running: others need the quota more.
+                wait = _SPECULATION_SECONDS
+            try:
+                async with asyncio.timeout(min(wait, lists.interval_seconds)):
+                    await watched.hinted.wait()
+            except TimeoutError:
+                continue
+        watched.hinted.clear()
+        watched.read_at = time.monotonic()
+        return Urgency.LIKELY_END
+
+    async def worth_a_read_after_cancel(self, workspace_id: str, watched: Watched) -> None:
+        """Wait until a job instance that is being cancelled is worth a read: the more of them, the longer."""
+        watched.about_to_end()
+        wait = max(min(self._poll_seconds, 1.0), len(self._workspaces[workspace_id]) * _CONFIRM_SECONDS_EACH)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait if self._budget is not None else self._poll_seconds):
+                await watched.hinted.wait()
+        watched.hinted.clear()
+
+    def _wait(self, watched: Watched, service_wait: float | None, now: float, *, listed: bool) -> float:
+        elapsed = now - watched.started
+        if listed:
+            # Lists can be wrong: the session of notebooks that share one outlives each of them.
+            return max(_SAFETY_READ_SECONDS, elapsed * _SHARE_BETWEEN_SAFETY_READS, self._poll_seconds)
+        wait = wait_seconds(watched.read_at - watched.started, watched.expected_seconds, self._poll_seconds)
+        return wait if service_wait is None else max(self._poll_seconds, min(wait, service_wait))
+
+
+class _WorkspaceLists:
+    """Reads the lists of one workspace as long as it has job instances that are watched."""
+
+    def __init__(self, client: FabricClient, workspace_id: str, poll_seconds: float) -> None:
+        self._client = client
+        self._workspace_id = workspace_id
+        self._poll_seconds = poll_seconds
+        self._watched: set[Watched] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._refused_until: dict[str, float] = {}
+        self.interval_seconds = poll_seconds
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def add(self, watched: Watched) -> None:
+        self._watched.add(watched)
+        if self._task is None and len(self._watched) > 1:
+            # Not in the context of the one that happens to be the second: its log is not for all.
+            self._task = asyncio.create_task(self._look(), context=Context())
+
+    def remove(self, watched: Watched) -> None:
+        self._watched.discard(watched)
+        if not self._watched and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def keep_an_eye_on(self, watched: Watched) -> bool:
+        """Whether lists will say when the job instance has ended, as far as one can tell."""
+        if self._task is None or len(self._watched) < 2 or self._all_refused(watched):
+            return False
+        if watched.lists_without_it >= _LISTS_BEFORE_SINGLE_READS:
+            return False
+        last = watched.started if watched.listed_at is None else watched.listed_at
+        return time.monotonic() - last < (_LISTS_BEFORE_SINGLE_READS + 1) * self.interval_seconds
+
+    def _all_refused(self, watched: Watched) -> bool:
+        return self._is_refused("sessions") and self._is_refused(watched.item_id)
+
+    def _is_refused(self, which: str) -> bool:
+        return time.monotonic() < self._refused_until.get(which, 0.0)
+
+    async def _look(self) -> None:
+        pages = 0
+        looked_at = time.monotonic()
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            self.interval_seconds = max(self._soonest(), pages * self._poll_seconds * _SHARE_OF_POLL_PER_PAGE)
+            if len(self._watched) < 2 or time.monotonic() - looked_at < self.interval_seconds:
+                continue
+            looked_at = time.monotonic()
+            pages = await self._look_at_sessions()
+            for item_id, several in self._unlisted().items():
+                pages += await self._look_at_item(item_id, several)
+
+    def _soonest(self) -> float:
+        now = time.monotonic()
+        waits = [wait_seconds(now - w.started, w.expected_seconds, self._poll_seconds) for w in self._watched]
+        return min(waits, default=self._poll_seconds)
+
+    async def _look_at_sessions(self) -> int:
+        """Read the sessions' list until every job instance in it is found; returns the number of pages."""
+        if self._is_refused("sessions"):
+            self._missed(self._watched)
+            return 0
+        # What several lists did not show is not looked for to the last page.
+        wanted = {
+            w.job_instance_id.lower(): w
+            for w in self._watched
+            if not w.hinted.is_set() and w.lists_without_it < _LISTS_BEFORE_SINGLE_READS
+        }
+        entries = 0
+        try:
+            async for session in self._client.list_livy_sessions(self._workspace_id):
+                entries += 1
+                found = wanted.pop((session.job_instance_id or "").lower(), None)
+                if found is not None:
+                    found.seen_in_list(session.state, ended=session.state in _ENDED_SESSION_STATES)
+                if not wanted or entries >= _MOST_PAGES * _ENTRIES_PER_PAGE:
+                    break
+        except FabricError as error:
+            self._refused("sessions", error)
+        self._missed(wanted.values())
+        return 1 + entries // _ENTRIES_PER_PAGE
+
+    def _missed(self, watched: Iterable[Watched]) -> None:
+        for one in watched:
+            one.lists_without_it += 1
+
+    def _unlisted(self) -> dict[str, list[Watched]]:
+        """Notebooks with several job instances that the sessions' list does not show."""
+        by_item: defaultdict[str, list[Watched]] = defaultdict(list)
+        for watched in self._watched:
+            if watched.lists_without_it > 0 and not watched.hinted.is_set():
+                by_item[watched.item_id].append(watched)
+        return {
+            item_id: several
+            for item_id, several in by_item.items()
+            if len(several) > 1 and not self._is_refused(item_id)
+        }
+
+    async def _look_at_item(self, item_id: str, several: list[Watched]) -> int:
+        try:
+            listed = await self._client.list_job_instances(self._workspace_id, item_id)
+        except FabricError as error:
+            self._refused(item_id, error)
+            return 1
+        by_id = {job_instance.id.lower(): job_instance for job_instance in listed}
+        for watched in several:
+            job_instance = by_id.get(watched.job_instance_id.lower())
+            if job_instance is not None and not job_instance.is_not_visible_yet:
+                watched.seen_in_list(job_instance.status, ended=job_instance.has_ended)
+                # It is this list that shows it, and it must be asked for again.
+                watched.lists_without_it = 1
+        return 1 + len(listed) // _ENTRIES_PER_PAGE
+
+    def _refused(self, which: str, error: FabricError) -> None:
+        self._refused_until[which] = time.monotonic() + _REFUSED_SECONDS
+        _log.info("no hints from the list of %s: %s", which, error)
