@@ -16,6 +16,7 @@ import dagster as dg
 from fabric_assets.executor.thread_interruption import ThreadInterruption
 
 try:
+    from dagster._config import process_config
     from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
     from dagster._core.definitions.executor_definition import (
         IN_PROC_CONFIG,
@@ -80,6 +81,7 @@ __all__ = [
     "is_async_step",
     "multiple_process_executor_requirements",
     "pop_captured_interrupt",
+    "process_config",
     "retries_field",
     "serializable_error_info_from_exc_info",
     "step_dependency_field",

@@ -14,6 +14,7 @@ from fabric_assets.executor.dagster_internals import (
     RetryMode,
     StepDependencyConfig,
     multiple_process_executor_requirements,
+    process_config,
     retries_field,
     step_dependency_field,
     tag_concurrency_limits_field,
@@ -159,7 +160,10 @@ def _one_process(config: Mapping[str, Any]) -> OneProcessExecutor:
 
 def _delegate(init_context: dg.InitExecutorContext, name: str, config: Mapping[str, Any]) -> dg.Executor:
     definition = _definition(name)
-    resolved = definition.apply_config_mapping({"config": config})
+    given = {"config": config}
+    resolved = process_config({"config": definition.config_field}, given) if definition.config_field else None
+    if resolved is None or resolved.success:
+        resolved = definition.apply_config_mapping(resolved.value if resolved else given)
     if not resolved.success:
         raise dg.DagsterInvalidConfigError(  # type: ignore[no-untyped-call]
             f"Error in the config of fabric_executor for {name}", resolved.errors or [], config
