@@ -270,7 +270,11 @@ class FabricClient:
         try:
             # Cancelling twice is cancelling once, so it is repeated like a read.
             await self._transport.send(
-                "POST", path, urgency=Urgency.CANCEL, wait_before=wait_before_repeating_read
+                "POST",
+                path,
+                urgency=Urgency.CANCEL,
+                check=_accepted,
+                wait_before=wait_before_repeating_read,
             )
         except FabricApiError as error:
             if error.error_code == "JobAlreadyCompleted":
@@ -327,6 +331,11 @@ def _item_path(workspace_id: str, item_id: str) -> str:
 
 def _notebook_jobs_path(workspace_id: str, notebook_id: str) -> str:
     return f"/workspaces/{_part(workspace_id)}/notebooks/{_part(notebook_id)}/jobs/execute/instances"
+
+
+def _accepted(response: httpx.Response) -> None:
+    if response.status_code != httpx.codes.ACCEPTED:
+        raise not_fabrics(response)
 
 
 def _job_instance_id(response: httpx.Response) -> str | None:

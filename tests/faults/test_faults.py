@@ -130,6 +130,14 @@ NOT_VISIBLE_YET = [
         fails=["did not end within 0.2 s; the job instance was cancelled"],
         said={"asked Fabric to cancel": 1},
     ),
+    Row(
+        "200 HTML instead of the answer to a cancel",
+        [{"method": "POST", "path": CANCEL, "status": 200, "body": HTML}],
+        job_instances=[NEVER_ENDS],
+        asset={"timeout_seconds": 0.2},
+        fails=["did not end within 0.2 s; the job instance was cancelled"],
+        said={"asked Fabric to cancel": 1},
+    ),
 ]
 
 CAPACITY = [
