@@ -1,0 +1,308 @@
+"""Calls and attributes: finds out what is called and hands it to the module that knows it."""
+
+import ast
+import builtins
+import re
+import sys
+from typing import Any
+
+from fabric_assets.lineage import library_calls, spark_calls
+from fabric_assets.lineage.columns import Column
+from fabric_assets.lineage.config import LookupRule, WriterRule
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.functions import call_function, construct, member, parameter_names
+from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
+from fabric_assets.lineage.python_calls import call_builtin, collection_method
+from fabric_assets.lineage.sql import SqlContext, run_sql
+from fabric_assets.lineage.strings import format_method, text_method
+from fabric_assets.lineage.tables import UnresolvedNameError
+from fabric_assets.lineage.values import (
+    Bound,
+    ClassValue,
+    Const,
+    DeltaBuilder,
+    DeltaTableValue,
+    Function,
+    Instance,
+    Items,
+    Lib,
+    Mapping,
+    OneOf,
+    Partial,
+    Reader,
+    SqlConnection,
+    TableWriter,
+    Text,
+    Unknown,
+    Writer,
+    map_options,
+    options_of,
+)
+
+_NOTEBOOK_BUILTINS = frozenset(
+    "display displayHTML get_ipython dbutils exit quit reload_ext __unknown__ help".split()
+)
+_KNOWN_MODULES = frozenset(
+    "pyspark delta deltalake pandas polars numpy duckdb pyarrow notebookutils mssparkutils sempy spark builtins requests httpx "
+    "azure sklearn scipy matplotlib seaborn plotly mlflow great_expectations synapse synapseml yaml msal tqdm dateutil pytz "
+    "openai lightgbm xgboost statsmodels IPython ipywidgets pydantic tenacity jinja2 faker fsspec s3fs adlfs daft "
+    "pyodbc sqlalchemy com graphframes geopandas shapely networkx transformers torch tensorflow prophet semantic_link".split()
+) | frozenset(sys.stdlib_module_names)
+_BUILTIN_NAMES = frozenset(dir(builtins))
+
+
+def attribute(interpreter: Interpreter, owner: Any, name: str) -> Any:
+    """The attribute of a value (one possibility)."""
+    if isinstance(owner, Lib):
+        if owner.name == "notebookutils.runtime" and name == "context":
+            return library_calls.runtime_context(interpreter)
+        return spark_calls.lib_attribute(owner, name)
+    if isinstance(owner, Instance | ClassValue):
+        found = member(interpreter, owner, name)
+        if found is not None:
+            return found
+        if isinstance(owner, Instance) and name == "spark":
+            return Lib("spark")
+        return Bound(owner, name)
+    if isinstance(owner, Frame):
+        return spark_calls.frame_attribute(owner, name)
+    if isinstance(owner, Unknown | Bound):
+        return spark_calls.unknown_attribute(owner, name)
+    return Bound(owner, name)
+
+
+def call(
+    interpreter: Interpreter, function: Any, arguments: list[Any], keywords: dict[str, Any], node: ast.Call
+) -> Any:
+    """The value of a call, its accesses noted."""
+    name = _called_name(node)
+    config = interpreter.session.config
+    lookups = [rule for rule in config.lookups if _matches(rule.call, name)]
+    for lookup in lookups:
+        _read_lookups(interpreter, lookup, arguments, keywords)
+    writers = [rule for rule in config.writers if _matches(rule.call, name)]
+    if writers:
+        for writer in writers:
+            _write_declared(interpreter, writer, function, arguments, keywords)
+        return Unknown()
+    interpreter.session.mute_reads += bool(lookups)
+    try:
+        if isinstance(function, OneOf):
+            return map_options(
+                lambda option: _dispatch(interpreter, option, arguments, keywords, bool(lookups)),
+                [function],
+                interpreter.session.branches,
+            )
+        return _dispatch(interpreter, function, arguments, keywords, bool(lookups))
+    finally:
+        interpreter.session.mute_reads -= bool(lookups)
+
+
+def invoke(interpreter: Interpreter, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """The value of a call that a library makes, such as that of a callback."""
+    return _dispatch(interpreter, function, arguments, keywords, declared=False)
+
+
+def _dispatch(
+    interpreter: Interpreter, function: Any, arguments: list[Any], keywords: dict[str, Any], declared: bool
+) -> Any:
+    if isinstance(function, Partial):
+        arguments = [*function.arguments, *arguments]
+        keywords = {**dict(function.keywords), **keywords}
+        return _dispatch(interpreter, function.function, arguments, keywords, declared)
+    if isinstance(function, Function):
+        return call_function(interpreter, function, arguments, keywords)
+    if isinstance(function, ClassValue):
+        return construct(interpreter, function, arguments, keywords)
+    if isinstance(function, Bound):
+        return _method(interpreter, function, arguments, keywords)
+    if isinstance(function, Lib):
+        return _library(interpreter, function.name, arguments, keywords, declared)
+    if isinstance(function, Instance) and function.cls is not None:
+        method = member(interpreter, function, "__call__")
+        if method is not None:
+            return _dispatch(interpreter, method, arguments, keywords, declared)
+    if isinstance(function, OneOf):
+        return map_options(
+            lambda option: _dispatch(interpreter, option, arguments, keywords, declared),
+            [function],
+            interpreter.session.branches,
+        )
+    return library_calls.opaque_call(interpreter, arguments, keywords)
+
+
+def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    owner, name = function.owner, function.name
+    if isinstance(owner, Const | Text):
+        if isinstance(owner, Text) or isinstance(owner.value, str):
+            if name in ("format", "format_map") and isinstance(owner, Text):
+                return _format_text(owner, arguments, keywords)
+            parts = [*arguments, *keywords.values()]
+            names = list(keywords)
+            count = len(arguments)
+            return map_options(
+                lambda *values: text_method(
+                    owner, name, values[:count], dict(zip(names, values[count:], strict=True))
+                ),
+                parts,
+                interpreter.session.branches,
+            )
+        return Unknown()
+    if isinstance(owner, Items | Mapping):
+        return collection_method(interpreter, owner, name, arguments, keywords)
+    if isinstance(owner, Frame):
+        return spark_calls.frame_method(interpreter, owner, name, arguments, keywords)
+    if isinstance(owner, Reader):
+        return spark_calls.reader_method(interpreter, owner, name, arguments, keywords)
+    if isinstance(owner, Writer):
+        return spark_calls.writer_method(interpreter, owner, name, arguments, keywords)
+    if isinstance(owner, TableWriter):
+        return spark_calls.table_writer_method(interpreter, owner, name, arguments)
+    if isinstance(owner, DeltaTableValue):
+        return spark_calls.delta_method(interpreter, owner, name, arguments, keywords)
+    if isinstance(owner, DeltaBuilder):
+        return spark_calls.builder_method(interpreter, owner, name, arguments)
+    if isinstance(owner, SqlConnection):
+        return library_calls.connection_method(interpreter, owner, name, arguments, keywords)
+    if isinstance(owner, Column):
+        return spark_calls.column_method(owner, name, arguments, keywords)
+    if isinstance(owner, Lib):
+        return _library(interpreter, f"{owner.name}.{name}", arguments, keywords, declared=True)
+    return spark_calls.unknown_method(interpreter, name, arguments, keywords)
+
+
+def _format_text(owner: Text, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    parts: list[Any] = []
+    for part in owner.parts:
+        if isinstance(part, Unknown):
+            parts.append(part)
+            continue
+        formatted = format_method(Const(part), arguments, keywords)
+        parts += (
+            formatted.parts
+            if isinstance(formatted, Text)
+            else [formatted.value]
+            if isinstance(formatted, Const)
+            else [formatted]
+        )
+    return Text(tuple(parts))
+
+
+def _library(
+    interpreter: Interpreter, name: str, arguments: list[Any], keywords: dict[str, Any], declared: bool
+) -> Any:
+    top, _, rest = name.partition(".")
+    if name == f"builtins.{RUN_CALL}":
+        target = arguments[0].value if arguments and isinstance(arguments[0], Const) else ""
+        interpreter.run_notebook(interpreter, str(target))
+        return Const(None)
+    if name == f"builtins.{SQL_CALL}":
+        return run_sql(interpreter.session, arguments[0], SqlContext())
+    if top == "builtins":
+        if rest in _NOTEBOOK_BUILTINS:
+            return Unknown()
+        if "." not in rest and rest not in _BUILTIN_NAMES and not declared:
+            if not _star_imported(interpreter):
+                interpreter.session.gap(
+                    f"`{rest}` is not defined in this notebook nor in those that it runs; "
+                    "if it writes tables, declare it in `writers`"
+                )
+            return library_calls.opaque_call(interpreter, arguments, keywords)
+        return call_builtin(interpreter, rest, arguments, keywords)
+    if top == "spark":
+        return spark_calls.session_call(interpreter, rest, arguments, keywords)
+    result = library_calls.call_library(interpreter, name, arguments, keywords)
+    if top not in _KNOWN_MODULES and not declared and _gets_data(arguments, keywords):
+        interpreter.session.gap(
+            f"what `{name}` does with its arguments is not known here; if it writes tables, declare it in `writers`"
+        )
+    return result
+
+
+def _star_imported(interpreter: Interpreter) -> bool:
+    return any(name.startswith("*") for name in interpreter.scope.root().names)
+
+
+def _gets_data(arguments: list[Any], keywords: dict[str, Any]) -> bool:
+    values = [option for value in [*arguments, *keywords.values()] for _, option in options_of(value)]
+    return any(
+        isinstance(value, Frame) or (isinstance(value, Lib) and value.name == "spark") for value in values
+    )
+
+
+def _called_name(node: ast.Call) -> str:
+    parts: list[str] = []
+    current: ast.expr = node.func
+    while isinstance(current, ast.Attribute):
+        parts.append(current.attr)
+        current = current.value
+    if isinstance(current, ast.Name):
+        parts.append(current.id)
+    return ".".join(reversed(parts))
+
+
+def _matches(rule: str, name: str) -> bool:
+    return bool(name) and (name == rule or name.endswith("." + rule))
+
+
+def _write_declared(
+    interpreter: Interpreter, rule: WriterRule, function: Any, arguments: list[Any], keywords: dict[str, Any]
+) -> None:
+    values = {**parameter_names(interpreter, function, arguments), **keywords}
+    session = interpreter.session
+    needed = set(re.findall(r"\{(\w+)[^}]*\}", rule.table))
+    missing = sorted(needed - set(values))
+    if missing:
+        session.gap(
+            f"`writers`: the call of {rule.call} has no argument {missing[0]!r}, which {rule.table!r} needs"
+        )
+        return
+    names = sorted(needed)
+    table = map_options(
+        lambda *options: format_method(Const(rule.table), [], dict(zip(names, options, strict=True))),
+        [values[name] for name in names],
+        session.branches,
+    )
+    frames = [v for value in values.values() for _, v in options_of(value) if isinstance(v, Frame)]
+    is_path = "/" in rule.table
+    for found in session.tables_named(table, what=f"the table that {rule.call} writes", is_path=is_path):
+        if not isinstance(found, Frame):
+            session.write(found, Frame.union(frames) if frames else None)
+
+
+def _read_lookups(
+    interpreter: Interpreter, rule: LookupRule, arguments: list[Any], keywords: dict[str, Any]
+) -> None:
+    session = interpreter.session
+    frames = [
+        v for value in [*arguments, *keywords.values()] for _, v in options_of(value) if isinstance(v, Frame)
+    ]
+    pattern = re.compile(rule.column)
+    for frame in frames:
+        for name, _ in frame.columns:
+            match = pattern.fullmatch(name)
+            if match is None:
+                continue
+            groups = {key: value for key, value in match.groupdict().items() if value is not None}
+            try:
+                table = rule.table.format(**groups)
+            except (KeyError, IndexError, ValueError):
+                session.gap(
+                    f"`lookups`: {rule.table!r} cannot be filled from {rule.column!r} for column {name!r}"
+                )
+                continue
+            try:
+                found = session.resolver.path(table) if "/" in table else session.resolver.table(table)
+            except UnresolvedNameError as error:
+                session.gap(f"`lookups`: {table!r}: {error}")
+                continue
+            session.read(found)
+        if not frame.closed:
+            session.gap(
+                f"not all columns that {rule.call} gets are known, so tables that it looks up may be missing"
+            )
+    if not frames:
+        session.gap(
+            f"the dataframe that {rule.call} gets is not known, so the tables that it looks up are not either"
+        )

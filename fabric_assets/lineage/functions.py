@@ -1,0 +1,144 @@
+"""Follows calls of functions and classes that notebooks define."""
+
+import ast
+from typing import Any
+
+from fabric_assets.lineage.interpreter import MAX_DEPTH, Flow, Interpreter
+from fabric_assets.lineage.values import (
+    Bound,
+    ClassValue,
+    Const,
+    Function,
+    Instance,
+    Items,
+    Mapping,
+    Never,
+    Partial,
+    Scope,
+    Unknown,
+    one_of,
+)
+
+
+def call_function(
+    interpreter: Interpreter, function: Function, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """Follow the body of a function with these arguments; the value that it returns."""
+    node = function.node
+    if interpreter.call_stack.count(node) >= 2 or len(interpreter.call_stack) >= MAX_DEPTH:
+        return Unknown(f"the result of {function.name}, which calls itself")
+    names = bound(function, arguments, keywords)
+    session = interpreter.session
+    former_scope = interpreter.enter(Scope(names, function.scope))
+    former_returned, interpreter.returned = interpreter.returned, []
+    former_yielded, interpreter.yielded = interpreter.yielded, []
+    interpreter.call_stack.append(node)
+    interpreter.owners.append(function.owner)
+    session.inside.append(function.name)
+    interpreter.pinned += 1
+    try:
+        if isinstance(node, ast.Lambda):
+            return interpreter.evaluate(node.body)
+        flow = interpreter.run(node.body)
+        returned = interpreter.returned
+        if interpreter.yielded:
+            return Items(interpreter.yielded, complete=False)
+        if flow is Flow.NEXT:
+            returned = [*returned, (frozenset(session.branches.items()), Const(None))]
+        if returned:
+            return one_of(returned)
+        return Never() if flow is Flow.EXIT else Unknown()
+    finally:
+        interpreter.pinned -= 1
+        session.inside.pop()
+        interpreter.owners.pop()
+        interpreter.call_stack.pop()
+        interpreter.yielded = former_yielded
+        interpreter.returned = former_returned
+        interpreter.enter(former_scope)
+
+
+def bound(function: Function, arguments: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a function with their values in a call."""
+    parameters = function.node.args
+    positional = [*parameters.posonlyargs, *parameters.args]
+    names: dict[str, Any] = {}
+    for parameter, value in zip(positional, arguments, strict=False):
+        names[parameter.arg] = value
+    rest = arguments[len(positional) :]
+    if parameters.vararg is not None:
+        names[parameters.vararg.arg] = Items(list(rest), kind="tuple")
+    known = {parameter.arg for parameter in [*parameters.args, *parameters.kwonlyargs]}
+    extra = {key: value for key, value in keywords.items() if key not in known}
+    names.update({key: value for key, value in keywords.items() if key in known})
+    if parameters.kwarg is not None:
+        names[parameters.kwarg.arg] = Mapping(dict(extra))
+    for parameter in [*positional, *parameters.kwonlyargs]:
+        if parameter.arg not in names:
+            default = function.defaults.get(parameter.arg)
+            names[parameter.arg] = (
+                default if default is not None else Unknown(f"the argument {parameter.arg!r}")
+            )
+    return names
+
+
+def parameter_names(interpreter: Interpreter, function: Any, arguments: list[Any]) -> dict[str, Any]:
+    """The values of a call's positional arguments and of defaults, by name where the signature is known."""
+    if isinstance(function, Partial):
+        values = parameter_names(interpreter, function.function, [*function.arguments, *arguments])
+        return {**values, **dict(function.keywords)}
+    if isinstance(function, Function):
+        values = bound(function, arguments, {})
+        missing = {
+            n for n in values if isinstance(values[n], Unknown) and values[n].reason == f"the argument {n!r}"
+        }
+        return {name: value for name, value in values.items() if name not in missing}
+    return {str(position): value for position, value in enumerate(arguments)}
+
+
+def construct(
+    interpreter: Interpreter, cls: ClassValue, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """A new object of a class."""
+    instance = Instance({}, cls)
+    initializer = cls.lookup("__init__")
+    if isinstance(initializer, Function):
+        call_function(interpreter, initializer, [instance, *arguments], keywords)
+    else:
+        for name, value in zip(cls.fields, arguments, strict=False):
+            instance.attributes[name] = value
+        instance.attributes.update(keywords)
+        after = cls.lookup("__post_init__")
+        if isinstance(after, Function):
+            call_function(interpreter, after, [instance], {})
+    return instance
+
+
+def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) -> Any | None:
+    """The attribute of an object or class, methods bound to it; ``None`` if it is not known."""
+    if isinstance(owner, ClassValue):
+        found = owner.lookup(name)
+        if isinstance(found, Function) and "classmethod" in found.decorators:
+            return Partial(found, (owner,))
+        return found
+    if name in owner.attributes:
+        return owner.attributes[name]
+    found = owner.cls.lookup(name) if owner.cls is not None else None
+    if isinstance(found, Function):
+        if "staticmethod" in found.decorators:
+            return found
+        if "classmethod" in found.decorators:
+            return Partial(found, (owner.cls,))
+        if "property" in found.decorators or "cached_property" in found.decorators:
+            return call_function(interpreter, found, [owner], {})
+        return Partial(found, (owner,))
+    return found
+
+
+def parent(interpreter: Interpreter) -> Any:
+    """What ``super()`` gives in the method that is being followed."""
+    owner = interpreter.owners[-1] if interpreter.owners else None
+    instance = interpreter.lookup("self")
+    if isinstance(owner, ClassValue) and isinstance(instance, Instance):
+        return Instance(instance.attributes, ClassValue("super", {}, owner.bases))
+    return Bound(Unknown(), "super")

@@ -1,0 +1,330 @@
+"""What calls of data libraries and of Fabric's own utilities read, write and run."""
+
+from typing import TYPE_CHECKING, Any
+
+from fabric_assets.lineage.columns import library_column
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.notebook_calls import run_multiple, run_one
+from fabric_assets.lineage.python_calls import call_standard_library, run_callback, run_submitted
+from fabric_assets.lineage.spark_calls import _frames_in, delta_call, delta_method, read_path, write_path
+from fabric_assets.lineage.sql import SqlContext, run_sql
+from fabric_assets.lineage.tables import DEFAULT_TOKEN, HOME_TOKEN
+from fabric_assets.lineage.values import (
+    Const,
+    DeltaTableValue,
+    Function,
+    Instance,
+    Lib,
+    Mapping,
+    Never,
+    Partial,
+    SqlConnection,
+    Unknown,
+    map_options,
+    options_of,
+)
+
+if TYPE_CHECKING:
+    from fabric_assets.lineage.interpreter import Interpreter
+
+_SPARK_DELTA = ("delta.tables.DeltaTable", "delta.DeltaTable")
+_RS_DELTA = ("deltalake.DeltaTable", "deltalake.table.DeltaTable")
+_WRITE_DELTA = ("deltalake.write_deltalake", "deltalake.writer.write_deltalake", "deltalake.write_deltalake")
+_EXPRESSIONS = ("pyspark.sql.functions.", "polars.", "pyspark.sql.connect.functions.")
+_TARGETS = (
+    "path",
+    "target",
+    "table_or_uri",
+    "where",
+    "root_path",
+    "table",
+    "destination",
+    "root",
+    "fname",
+    "excel_writer",
+)
+_SOURCES = (
+    "source",
+    "path",
+    "table_uri",
+    "filepath_or_buffer",
+    "table",
+    "io",
+    "uri",
+    "root",
+    "paths",
+    "table_path",
+)
+_CONNECTIONS = ("sql", "query", "execute", "from_query", "sql_query", "read_sql", "cursor")
+_DELTA_READERS = ("delta", "deltalake")
+
+
+def call_library(
+    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """The value of a call of something that a library has."""
+    last = name.rpartition(".")[2]
+    top = name.partition(".")[0]
+    if top == "notebookutils":
+        return _utilities(interpreter, name.partition(".")[2], arguments, keywords)
+    if top == "sempy":
+        return _sempy(interpreter, last, arguments, keywords)
+    if name.startswith("pyspark.sql.SparkSession") or last == "getActiveSession":
+        return (
+            Lib("spark")
+            if last in ("getOrCreate", "getActiveSession", "active")
+            else Lib("pyspark.sql.SparkSession.builder")
+        )
+    for delta in _SPARK_DELTA:
+        if name.startswith(delta + "."):
+            return delta_call(interpreter, last, arguments, keywords)
+    if name in _RS_DELTA:
+        return _delta_table(interpreter, arguments, keywords)
+    if name.startswith("deltalake.DeltaTable."):
+        if last == "create":
+            write_target(interpreter, "DeltaTable.create", Frame(), arguments, keywords)
+        return Unknown()
+    if name in _WRITE_DELTA:
+        frames = [frame for value in [*arguments[1:], *keywords.values()] for frame in _frames_in(value)]
+        write_target(
+            interpreter, "write_deltalake", Frame.union(frames) if frames else Frame(), arguments, keywords
+        )
+        return Const(None)
+    if top == "duckdb":
+        return _duckdb(interpreter, last, arguments, keywords)
+    standard = call_standard_library(interpreter, name, arguments, keywords)
+    if standard is not None:
+        return standard
+    submitted = run_submitted(interpreter, last, arguments, keywords)
+    if submitted is not None:
+        return submitted
+    data = _data_call(interpreter, name, last, arguments, keywords)
+    if data is not None:
+        return data
+    if name.startswith(_EXPRESSIONS) and last[:1].islower():
+        return library_column(last, arguments, keywords)
+    return opaque_call(interpreter, arguments, keywords)
+
+
+def _data_call(
+    interpreter: "Interpreter", name: str, last: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any | None:
+    """A function that reads or writes files or tables by its name: ``pl.scan_delta``, ``pq.write_table``."""
+    frames = [frame for value in [*arguments, *keywords.values()] for frame in _frames_in(value)]
+    if last.startswith(("write_", "to_", "save_", "sink_")) and frames:
+        targets = [value for value in arguments if not _frames_in(value)]
+        write_target(interpreter, last, Frame.union(frames), targets, keywords)
+        return Unknown()
+    if last.startswith(("read_", "scan_", "load_")) or name in ("pyarrow.dataset.dataset", "dataset.dataset"):
+        source = next(
+            (keywords[key] for key in _SOURCES if key in keywords), arguments[0] if arguments else None
+        )
+        for _, option in options_of(source):
+            if isinstance(option, DeltaTableValue):
+                return delta_method(interpreter, option, "to_pandas", [], {})
+        if last.startswith("read_sql"):
+            return Frame()
+        if source is None or frames:
+            return Frame.union(frames) if frames else Frame()
+        is_delta = any(last.endswith(kind) for kind in _DELTA_READERS)
+        return read_path(interpreter, source, last, quiet=not is_delta)
+    return None
+
+
+def opaque_call(
+    interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any], method: str = ""
+) -> Any:
+    """The value of a call of which nothing is known: dataframes go through it, functions are called by it."""
+    if method:
+        submitted = run_submitted(interpreter, method, arguments, keywords)
+        if submitted is not None:
+            return submitted
+    for value in [*arguments, *keywords.values()]:
+        for _, option in options_of(value):
+            if isinstance(option, Partial) or (
+                isinstance(option, Function) and option.node not in interpreter.call_stack
+            ):
+                run_callback(interpreter, option, [])
+    frames = [frame for value in [*arguments, *keywords.values()] for frame in _frames_in(value)]
+    return Frame().opaque(*frames) if frames else Unknown()
+
+
+def write_target(
+    interpreter: "Interpreter", name: str, frame: Frame, arguments: list[Any], keywords: dict[str, Any]
+) -> None:
+    """Note that a function or method writes to the path that is its first argument or its ``target``."""
+    target = next((keywords[key] for key in _TARGETS if key in keywords), arguments[0] if arguments else None)
+    if target is None:
+        return
+    mode = keywords.get("mode")
+    replaces = isinstance(mode, Const) and mode.value == "overwrite" and "predicate" not in keywords
+    for _, option in options_of(target):
+        if isinstance(option, DeltaTableValue):
+            for table in option.targets:
+                interpreter.session.write(table, frame, replaces=replaces)
+            return
+    is_delta = "delta" in name.lower()
+    if is_delta or not isinstance(target, Unknown):
+        write_path(interpreter, target, name, frame, replaces=replaces, quiet=not is_delta)
+
+
+def _delta_table(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    source = keywords.get("table_uri", arguments[0] if arguments else Unknown())
+    session = interpreter.session
+    found = session.tables_named(source, what="DeltaTable", is_path=True, quiet=bool(session.mute_reads))
+    return DeltaTableValue(tuple(entry for entry in found if not isinstance(entry, Frame)))
+
+
+# -- DuckDB and SQL endpoints
+
+
+def _duckdb(interpreter: "Interpreter", last: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    if last == "connect":
+        return SqlConnection("duckdb")
+    return connection_method(interpreter, SqlConnection("duckdb"), last, arguments, keywords)
+
+
+def connection_method(
+    interpreter: "Interpreter",
+    owner: SqlConnection,
+    name: str,
+    arguments: list[Any],
+    keywords: dict[str, Any],
+) -> Any:
+    """The value of a method call on a DuckDB connection or on one to a SQL endpoint."""
+    session = interpreter.session
+    first = arguments[0] if arguments else keywords.get("query", Unknown())
+    if name in _CONNECTIONS:
+        if not arguments and "query" not in keywords:
+            return owner
+        frames: tuple[tuple[str, Frame], ...] = ()
+        if owner.dialect == "duckdb":
+            frames = tuple((key, value) for key, value in _visible_frames(interpreter))
+        context = SqlContext(owner.dialect, owner.database, owner.is_warehouse, frames)
+        return run_sql(session, first, context)
+    if name == "register" and len(arguments) > 1:
+        frames_given = _frames_in(arguments[1])
+        if isinstance(first, Const) and frames_given:
+            session.views[str(first.value).lower()] = frames_given[0]
+        return owner
+    if name in ("read_parquet", "delta_scan", "read_csv", "from_parquet"):
+        return read_path(interpreter, first, name, quiet=name != "delta_scan")
+    if name in ("table", "view") and isinstance(first, Const):
+        return session.views_named(str(first.value)) or Frame()
+    if name in ("__enter__", "cursor", "begin", "commit", "install_extension", "load_extension", "close"):
+        return owner
+    return Frame()
+
+
+def _visible_frames(interpreter: "Interpreter") -> list[tuple[str, Frame]]:
+    found: dict[str, Frame] = {}
+    scope = interpreter.scope
+    while scope is not None:
+        for name, value in scope.names.items():
+            if name in found:
+                continue
+            frames = [option for _, option in options_of(value) if isinstance(option, Frame)]
+            if frames:
+                found[name] = Frame.union(frames)
+            elif isinstance(value, DeltaTableValue):
+                found[name] = (
+                    Frame.union([Frame.of(table) for table in value.targets]) if value.targets else Frame()
+                )
+        scope = scope.outer  # type: ignore[assignment]
+    return list(found.items())
+
+
+# -- notebookutils, sempy
+
+
+def _utilities(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    session = interpreter.session
+    first = arguments[0] if arguments else next(iter(keywords.values()), Unknown())
+    if name == "notebook.exit":
+        return Never()
+    if name == "notebook.run":
+        return run_one(session, keywords.get("path", keywords.get("name", first)))
+    if name == "notebook.runMultiple":
+        return run_multiple(session, keywords.get("dag", first))
+    if name.startswith("fs."):
+        return _file_system(interpreter, name.removeprefix("fs."), arguments, keywords)
+    if name.startswith("lakehouse.") and name.rpartition(".")[2] in ("get", "getWithProperties"):
+        return _lakehouse(interpreter, arguments, keywords)
+    if name == "data.connect_to_artifact":
+        kind = arguments[2] if len(arguments) > 2 else keywords.get("artifact_type", Const(""))
+        is_warehouse = isinstance(kind, Const) and "warehouse" in str(kind.value).lower()
+        database = str(first.value) if isinstance(first, Const) else ""
+        return SqlConnection("tsql", database, is_warehouse or None)
+    return Unknown()
+
+
+def _file_system(
+    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    source = keywords.get(
+        "src", arguments[0] if arguments else keywords.get("from", keywords.get("file", keywords.get("path")))
+    )
+    target = keywords.get("dest", keywords.get("to", arguments[1] if len(arguments) > 1 else None))
+    if source is None:
+        return Unknown()
+    if name in ("cp", "mv", "fastcp"):
+        frame = read_path(interpreter, source, f"fs.{name}", quiet=True)
+        if target is not None:
+            write_path(interpreter, target, f"fs.{name}", frame, quiet=True)
+    elif name in ("put", "append"):
+        write_path(interpreter, source, f"fs.{name}", Frame(), quiet=True)
+    elif name == "head":
+        read_path(interpreter, source, "fs.head", quiet=True)
+    elif name == "getMountPath":
+        return Unknown()
+    return Unknown()
+
+
+def _lakehouse(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    name = keywords.get("name", arguments[0] if arguments else Const(DEFAULT_TOKEN))
+    workspace = keywords.get("workspaceId", arguments[1] if len(arguments) > 1 else Const(HOME_TOKEN))
+
+    def item(lakehouse: Any, place: Any) -> Any:
+        if not isinstance(lakehouse, Const) or not isinstance(place, Const):
+            return Unknown()
+        where = str(place.value) or HOME_TOKEN
+        root = Const(f"abfss://{where}@onelake.dfs.fabric.microsoft.com/{lakehouse.value or DEFAULT_TOKEN}")
+        properties = Mapping(
+            {"abfsPath": root, "oneLakeTablesPath": Const(f"{root.value}/Tables")}, complete=False
+        )
+        attributes = {
+            "id": Const(lakehouse.value),
+            "displayName": Const(lakehouse.value),
+            "workspaceId": Const(where),
+        }
+        return Instance({**attributes, "properties": properties})
+
+    return map_options(item, [name, workspace], interpreter.session.branches)
+
+
+def runtime_context(interpreter: "Interpreter") -> Mapping:
+    """What is known of ``notebookutils.runtime.context``."""
+    resolver = interpreter.session.resolver
+    here = Const(HOME_TOKEN)
+    lakehouse = Const(resolver.default_lakehouse) if resolver.default_lakehouse else Unknown()
+    place = Const(resolver.default_workspace or HOME_TOKEN)
+    entries = {
+        "currentWorkspaceId": here,
+        "currentWorkspaceName": here,
+        "defaultLakehouseName": lakehouse,
+        "defaultLakehouseId": lakehouse,
+        "defaultLakehouseWorkspaceId": place,
+        "defaultLakehouseWorkspaceName": place,
+    }
+    return Mapping(entries, complete=False)
+
+
+def _sempy(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    if name in ("get_workspace_id", "get_notebook_workspace_id"):
+        return Const(HOME_TOKEN)
+    if name in ("resolve_workspace_id", "resolve_workspace_name"):
+        return arguments[0] if arguments else Const(HOME_TOKEN)
+    if name == "get_lakehouse_id":
+        return Const(DEFAULT_TOKEN)
+    frames = [frame for value in [*arguments, *keywords.values()] for frame in _frames_in(value)]
+    return Frame().opaque(*frames) if frames else Frame()

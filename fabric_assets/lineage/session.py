@@ -1,0 +1,188 @@
+"""What is noted while one notebook is analyzed: accesses, calls, gaps, temporary views."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fabric_assets.lineage.config import LineageConfig
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.results import Access, Unresolved
+from fabric_assets.lineage.sql_text import Holes
+from fabric_assets.lineage.tables import (
+    NameResolver,
+    NotATable,
+    Table,
+    UnresolvedNameError,
+    split_name,
+)
+from fabric_assets.lineage.values import Const, Text, Unknown, compatible, options_of
+
+MAX_STEPS = 150_000
+MAX_SQL_CHARACTERS = 1_500_000
+
+
+class BudgetExceededError(Exception):
+    """The notebook takes too much work; what was found so far counts."""
+
+
+@dataclass
+class Session:
+    """The notes of one notebook's analysis.
+
+    Attributes:
+        resolver: resolves names and paths.
+        config: writers and look-ups that are declared.
+        cell: number of the current cell; ``line``: the current line; ``inside``: functions that are followed.
+        views: temporary views by name (lower case).
+        branches: the branches that are being followed.
+    """
+
+    resolver: NameResolver
+    config: LineageConfig
+    accesses: dict[tuple[Table, str, bool], Access] = field(default_factory=dict)
+    calls: dict[str, None] = field(default_factory=dict)
+    includes: dict[str, None] = field(default_factory=dict)
+    gaps: dict[Unresolved, None] = field(default_factory=dict)
+    column_lineage: dict[Table, dict[str, frozenset[tuple[Table, str]] | None]] = field(default_factory=dict)
+    views: dict[str, Frame] = field(default_factory=dict)
+    holes: Holes = field(default_factory=Holes)
+    branches: dict[int, int] = field(default_factory=dict)
+    cell: int = 0
+    line: int = 0
+    inside: list[str] = field(default_factory=list)
+    mute_reads: int = 0
+    steps: int = 0
+    sql_characters: int = 0
+
+    def step(self) -> None:
+        """Count a unit of work.
+
+        Raises:
+            BudgetExceededError: it was the last one.
+        """
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise BudgetExceededError(f"the analysis was stopped after {MAX_STEPS:,} steps")
+
+    def gap(self, reason: str) -> None:
+        """Note that something cannot be decided here."""
+        if self.inside:
+            reason = f"in {self.inside[-1]}: {reason}"
+        self.gaps.setdefault(Unresolved(self.cell, self.line, reason))
+
+    def read(self, table: Table) -> Frame:
+        """Note that the table is read."""
+        self._need_lakehouse(table)
+        self.accesses.setdefault((table, "read", False), Access(table, "read", self.cell, self.line))
+        return Frame.of(table)
+
+    def write(self, table: Table, frame: Frame | None = None, *, replaces: bool = False) -> None:
+        """Note that the table is written, from the dataframe."""
+        self._need_lakehouse(table)
+        access = Access(table, "write", self.cell, self.line, replaces)
+        self.accesses.setdefault((table, "write", replaces), access)
+        if frame is None:
+            return
+        columns = self.column_lineage.setdefault(table, {})
+        for name, sources in frame.columns:
+            key = name.lower()
+            known = columns.get(key, frozenset())
+            columns[key] = None if known is None or sources is None else known | sources
+
+    def _need_lakehouse(self, table: Table) -> None:
+        if not table.lakehouse:
+            self.gap(
+                f"the notebook has no default lakehouse, so it is not known which table {table.name!r} is; attach one, "
+                "name it with the table, or set `default_lakehouse` in the configuration"
+            )
+
+    def use(self, name: str) -> None:
+        """Make a lakehouse, or a schema of it, current, as ``USE`` does."""
+        parts = split_name(name)
+        if parts and parts[0].lower() == "spark_catalog":
+            parts = parts[1:]
+        if not parts:
+            return
+        resolver, catalog = self.resolver, self.resolver.catalog
+        last = parts[-1].lower()
+        has_schemas = catalog.has_schemas(resolver.default_workspace, resolver.default_lakehouse)
+        if len(parts) > 1:
+            resolver.default_lakehouse, resolver.current_schema = parts[-2].lower(), last
+        elif last == "dbo" or (has_schemas and last not in catalog.lakehouse_names):
+            resolver.current_schema = last
+        else:
+            resolver.default_lakehouse, resolver.current_schema = last, ""
+
+    def views_named(self, name: str) -> Frame | None:
+        """The temporary view of that name."""
+        key = name.strip().strip("`").lower().removeprefix("global_temp.")
+        return self.views.get(key)
+
+    def tables_named(
+        self, value: object, *, what: str, is_path: bool = False, quiet: bool = False
+    ) -> list[Table | Frame]:
+        """The tables that a name or path stands for, views as their dataframes.
+
+        Args:
+            value: abstract value of the name or path.
+            what: what it is used for, for the reason of a gap: ``spark.table``.
+            is_path: it is a path; paths outside ``Tables`` give nothing.
+            quiet: do not report what cannot be decided.
+        """
+        found: list[Table | Frame] = []
+        for guard, option in options_of(value):
+            if not compatible(guard, self.branches.items()):
+                continue
+            try:
+                found += self._table_of(option, is_path=is_path)
+            except UnresolvedNameError as error:
+                if not quiet:
+                    self.gap(f"{what}: {error}")
+        return found
+
+    def _table_of(self, option: object, *, is_path: bool) -> list[Table | Frame]:
+        kind = "path" if is_path else "table name"
+        if isinstance(option, Frame):
+            return [option]
+        if isinstance(option, Const) and isinstance(option.value, str):
+            text = option.value
+        elif isinstance(option, Text):
+            text = next(self.holes.renderings(option))
+        elif isinstance(option, Unknown):
+            raise UnresolvedNameError(f"the {kind} depends on {option.reason}")
+        else:
+            raise UnresolvedNameError(f"the {kind} is not a text that is known here")
+        try:
+            if is_path:
+                table = self.resolver.path(text)
+            else:
+                view = self.views_named(text)
+                if view is not None:
+                    return [view]
+                table = self.resolver.table(text)
+        except NotATable:
+            return self._outside_tables(text)
+        except UnresolvedNameError as error:
+            hole = self.holes.reason(text)
+            raise UnresolvedNameError(
+                f"the {kind} depends on {hole}" if hole else f"{text!r}: {error}"
+            ) from error
+        hole = self.holes.reason(f"{table.workspace} {table}")
+        if hole:
+            raise UnresolvedNameError(f"the {kind} {self.readable(text)} depends on {hole}")
+        return [table]
+
+    def _outside_tables(self, text: str) -> list[Table | Frame]:
+        hole = self.holes.reason(text)
+        start = text.lower().lstrip("./")
+        if hole and not start.startswith(("files/", "lakehouse/default/files")) and "/files/" not in start:
+            raise UnresolvedNameError(f"the path {self.readable(text)} depends on {hole}")
+        return []
+
+    def readable(self, text: str) -> str:
+        """The text with ``{...}`` for what is not known, shortened."""
+        shown = " ".join(self.holes.hidden(text).split())
+        return repr(shown if len(shown) <= 80 else shown[:77] + "...")
+
+    def read_all(self, found: Iterable[Table | Frame]) -> Frame:
+        """Note that all of these are read."""
+        return Frame.union([entry if isinstance(entry, Frame) else self.read(entry) for entry in found])

@@ -1,0 +1,209 @@
+"""Prepares SQL text for the parser: splits it into statements, fills holes, maps what only Fabric knows."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from fabric_assets.lineage.values import Const, Text, Unknown
+
+_HOLE = re.compile(r"zzhole(\d+)zz", re.IGNORECASE)
+_PIECE = re.compile(
+    r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|\[[^\]\n]*\]|;|[^-/'\"`;\[]+|.",
+    re.DOTALL,
+)
+_TSQL_PIECE = re.compile(
+    r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\[[^\]]*\]|[A-Za-z_@#][\w@#$]*|[();]|\s+|.", re.DOTALL
+)
+_COMMENT = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
+_LAKE_VIEW = re.compile(
+    r"\ACREATE\s+(?:OR\s+REPLACE\s+)?MATERIALIZED\s+LAKE\s+VIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"(?P<name>(?:`[^`]*`|[\w.])+)(?P<clauses>.*?)\bAS\s*(?P<query>[(]?\s*(?:SELECT|WITH|FROM)\b.*)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+_TSQL_CLONE = re.compile(
+    r"(?P<head>\ACREATE\s+TABLE\s+\S+)\s+AS\s+CLONE\s+OF\s+(?P<source>\S+).*", re.I | re.S
+)
+_BEFORE_TABLE = re.compile(
+    r"(?:\b(?:FROM|JOIN|INTO|UPDATE|TABLE|USING|EXISTS|VIEW|OVERWRITE|AS|SELECT|BY|ON|WHERE|AND|OR|IN|SET|VALUES)|"
+    r"[,(=.<>+*/-])\s*\Z",
+    re.IGNORECASE,
+)
+_STARTERS = frozenset(
+    "SELECT INSERT UPDATE DELETE MERGE CREATE DROP TRUNCATE ALTER EXEC EXECUTE DECLARE SET IF PRINT COPY "
+    "GO BEGIN END WHILE RETURN WITH USE THROW RAISERROR COMMIT ROLLBACK ELSE".split()
+)
+# After these words a starter goes on with the same statement.
+_CONTINUING = frozenset(
+    "AS UNION ALL EXCEPT INTERSECT THEN OR REPLACE FOR EXISTS IN ON INTO BEGIN ELSE NOT MATCHED WHEN AND".split()
+)
+
+
+class Holes:
+    """The unknown parts of texts, as identifiers that the parser takes."""
+
+    def __init__(self) -> None:
+        self._reasons: list[str] = []
+
+    def add(self, reason: str) -> str:
+        """An identifier that stands for an unknown part."""
+        self._reasons.append(reason)
+        return f"zzhole{len(self._reasons) - 1}zz"
+
+    def reason(self, text: str) -> str | None:
+        """Why the text is not known, ``None`` if it has no hole."""
+        match = _HOLE.search(text)
+        if match is None:
+            return None
+        number = int(match[1])
+        return self._reasons[number] if number < len(self._reasons) else Unknown().reason
+
+    @staticmethod
+    def hidden(text: str) -> str:
+        """The text with ``{...}`` in place of its holes."""
+        return _HOLE.sub("{...}", text)
+
+    def renderings(self, value: Const | Text) -> Iterator[str]:
+        """The text with identifiers for its holes, in the ways in which a statement may need them."""
+        parts: Sequence[str | Unknown] = value.parts if isinstance(value, Text) else (str(value.value),)
+        names = {i: self.add(part.reason) for i, part in enumerate(parts) if isinstance(part, Unknown)}
+        yield _joined(parts, names, assign=False, blank=False)
+        if names:
+            yield _joined(parts, names, assign=True, blank=False)
+            yield _joined(parts, names, assign=False, blank=True)
+            yield _joined(parts, names, assign=True, blank=True)
+
+
+def _joined(parts: Sequence[str | Unknown], names: dict[int, str], *, assign: bool, blank: bool) -> str:
+    text = ""
+    for position, part in enumerate(parts):
+        if isinstance(part, str):
+            text += part
+            continue
+        name = names[position]
+        following = parts[position + 1] if position + 1 < len(parts) else ""
+        alone = (not text or text[-1].isspace()) and (
+            not isinstance(following, str) or not following or following[0].isspace() or following[0] in ";)"
+        )
+        if assign and re.search(r"\bSET\s*\Z", text[-40:], re.IGNORECASE):
+            name = f"{name} = {name}"
+        elif blank and alone and not _BEFORE_TABLE.search(text[-40:]):
+            name = " "
+        text += name
+    return text
+
+
+def split_statements(text: str, dialect: str) -> list[tuple[int, str]]:
+    """The statements of a script, each with the number of lines before it.
+
+    Args:
+        text: the script.
+        dialect: ``tsql`` scripts need no semicolons between statements.
+    """
+    return _split_tsql(text) if dialect == "tsql" else _split_at_semicolons(text)
+
+
+def without_comment(statement: str) -> tuple[int, str]:
+    """The statement without comments and blanks before it, and how many lines they had."""
+    match = _COMMENT.match(statement)
+    end = match.end() if match else 0
+    return statement.count("\n", 0, end), statement[end:].rstrip()
+
+
+def _split_at_semicolons(text: str) -> list[tuple[int, str]]:
+    statements: list[tuple[int, str]] = []
+    start = line = 0
+    for match in _PIECE.finditer(text):
+        if match[0] == ";":
+            statements.append((line, text[start : match.start()]))
+            line += text.count("\n", start, match.end())
+            start = match.end()
+    statements.append((line, text[start:]))
+    return [(number, statement) for number, statement in statements if statement.strip()]
+
+
+def _split_tsql(text: str) -> list[tuple[int, str]]:
+    starts = [0]
+    depth, previous, statement_word, line_start, blocks = 0, "", "", True, 0
+    for match in _TSQL_PIECE.finditer(text):
+        piece = match[0]
+        if piece.isspace():
+            line_start = line_start or "\n" in piece
+            continue
+        if piece.startswith(("--", "/*")):
+            line_start = line_start or "\n" in piece
+            continue
+        upper = piece.upper()
+        if piece == "(":
+            depth += 1
+        elif piece == ")":
+            depth = max(depth - 1, 0)
+        elif piece == ";" and depth == 0 and not blocks:
+            starts.append(match.end())
+            previous, statement_word, line_start = ";", "", True
+            continue
+        elif depth == 0 and upper in _STARTERS and not blocks:
+            begins = line_start and not _continues(upper, previous, statement_word)
+            if begins:
+                starts.append(match.start())
+                statement_word = ""
+            if not statement_word or (statement_word == "WITH" and upper not in ("WITH", "AS")):
+                statement_word = upper
+            if upper == "GO" and begins:
+                starts.append(match.end())
+                statement_word, previous, line_start = "", ";", True
+                continue
+        if (
+            depth == 0
+            and upper in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER")
+            and previous in ("CREATE", "ALTER")
+        ):
+            blocks = 1  # a routine reaches to the next GO
+        if blocks and upper == "GO" and line_start:
+            blocks = 0
+            starts.extend((match.start(), match.end()))
+            statement_word = ""
+        previous, line_start = upper, False
+    starts.append(len(text))
+    statements = []
+    for begin, end in zip(starts, starts[1:], strict=False):
+        statement = text[begin:end].strip().rstrip(";").strip()
+        if statement and statement.upper() != "GO":
+            lead = len(text[begin:end]) - len(text[begin:end].lstrip())
+            statements.append((text.count("\n", 0, begin + lead), text[begin:end].strip().rstrip(";")))
+    return statements
+
+
+def _continues(word: str, previous: str, statement: str) -> bool:
+    if previous in _CONTINUING:
+        return True
+    if word == "SELECT":
+        return statement in ("INSERT", "WITH", "CREATE") or previous in (")",) and statement == "INSERT"
+    if word in ("INSERT", "UPDATE", "DELETE", "MERGE"):
+        return statement == "WITH"
+    if word == "SET":
+        return statement in ("UPDATE", "ALTER")
+    if word == "WITH":
+        return statement in ("CREATE", "COPY", "INSERT", "DECLARE", "EXEC", "EXECUTE") and previous != ";"
+    if word in ("EXEC", "EXECUTE"):
+        return statement == "INSERT"
+    if word in ("BEGIN", "END", "ELSE", "RETURN"):
+        return statement in ("IF", "WHILE") and word == "BEGIN"
+    return False
+
+
+def prepared(statement: str, dialect: str) -> str:
+    """The statement in words that the parser knows."""
+    if dialect == "spark":
+        lake_view = _LAKE_VIEW.match(statement)
+        if lake_view:
+            return f"CREATE OR REPLACE VIEW {lake_view['name']} AS {lake_view['query']}"
+        statement = re.sub(r"\AREPLACE\s+TABLE\b", "CREATE OR REPLACE TABLE", statement, flags=re.IGNORECASE)
+        statement = re.sub(r"\ACREATE\s+OR\s+REFRESH\b", "CREATE OR REPLACE", statement, flags=re.IGNORECASE)
+        statement = re.sub(r"\AMERGE\s+WITH\s+SCHEMA\s+EVOLUTION\b", "MERGE", statement, flags=re.IGNORECASE)
+        statement = re.sub(r"\ATABLE\s+(?=\S)", "SELECT * FROM ", statement, flags=re.IGNORECASE)
+        statement = re.sub(
+            r"\AINSERT\s+WITH\s+SCHEMA\s+EVOLUTION\b", "INSERT", statement, flags=re.IGNORECASE
+        )
+        return re.sub(r"\A(INSERT\s+INTO)\s+TABLE\b", r"\1", statement, flags=re.IGNORECASE)
+    if dialect == "tsql":
+        return _TSQL_CLONE.sub(r"\g<head> CLONE \g<source>", statement)
+    return statement

@@ -1,0 +1,186 @@
+"""Methods and formats of texts whose parts may be unknown."""
+
+import re
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from fabric_assets.lineage.values import (
+    MAX_TEXT,
+    Const,
+    Items,
+    Mapping,
+    Text,
+    Unknown,
+    concatenate,
+    from_python,
+    text_of,
+    to_python,
+)
+
+_CONVERSIONS = {ord("s"): str, ord("r"): repr, ord("a"): ascii}
+_PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[#0\- +]*\d*(?:\.\d+)?)(?P<type>[sdrifgxoeEXGc%])")
+_PIECEWISE = ("lower", "upper", "casefold", "replace", "swapcase")
+_METHODS = frozenset(
+    "capitalize casefold count endswith find format index isdigit isalpha isupper islower isidentifier lower lstrip "
+    "partition removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip split splitlines startswith "
+    "strip swapcase title upper zfill isalnum encode ljust rjust center".split()
+)
+
+
+def format_value(value: Const, spec: str, conversion: int) -> Const | Unknown:
+    """A constant as ``{value!r:spec}`` gives it."""
+    if re.search(r"\d{4}", spec):
+        return Unknown("a very long text")
+    try:
+        content = _CONVERSIONS.get(conversion, lambda x: x)(value.value)
+        return Const(format(content, spec), value.overridable)
+    except (TypeError, ValueError):
+        return Unknown()
+
+
+def format_percent(template: Const | Text, values: Any) -> Any:
+    """The result of ``template % values``."""
+    entries: list[Any] = (
+        list(values.items) if isinstance(values, Items) and values.kind == "tuple" else [values]
+    )
+    parts: list[Const | Text] = []
+    position = 0
+    pieces: Sequence[str | Unknown] = template.parts if isinstance(template, Text) else (str(template.value),)
+    for piece in pieces:
+        if isinstance(piece, Unknown):
+            parts.append(Text((piece,)))
+            continue
+        end = 0
+        for match in _PERCENT.finditer(piece):
+            parts.append(Const(piece[end : match.start()]))
+            end = match.end()
+            if match["type"] == "%":
+                parts.append(Const("%"))
+                continue
+            value: Any = Unknown()
+            if match["name"] is not None:
+                if isinstance(values, Mapping):
+                    value = values.entries.get(match["name"], Unknown())
+            elif position < len(entries):
+                value = entries[position]
+                position += 1
+            if match["spec"] and isinstance(value, Const) and not re.search(r"\d{4}", match["spec"]):
+                try:
+                    value = Const(("%" + match["spec"] + match["type"]) % value.value, value.overridable)
+                except (TypeError, ValueError):
+                    value = Unknown()
+            parts.append(text_of(value))
+        parts.append(Const(piece[end:]))
+    overridable = isinstance(template, Const) and template.overridable
+    return concatenate([*parts, Const("", overridable)])
+
+
+def format_method(template: Const, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    """The result of ``template.format(...)``."""
+    parts: list[Const | Text] = [Const("", template.overridable)]
+    automatic = 0
+    try:
+        fields = list(string.Formatter().parse(str(template.value)))
+    except ValueError:
+        return Unknown("a format that is wrong")
+    for literal, name, spec, conversion in fields:
+        parts.append(Const(literal))
+        if name is None:
+            continue
+        value: Any = Unknown(f"the field {{{name}}} of a format")
+        first, rest = re.match(r"([^.\[]*)(.*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
+        if first == "":
+            first, automatic = str(automatic), automatic + 1
+        if first.isdigit() and int(first) < len(arguments):
+            value = arguments[int(first)]
+        elif first in keywords:
+            value = keywords[first]
+        key = re.fullmatch(r"\[(\w+)\]", rest)
+        if key and isinstance(value, Mapping):
+            value = value.entries.get(key[1], Unknown())
+        elif rest:
+            value = Unknown(f"the field {{{name}}} of a format")
+        if isinstance(value, Const):
+            value = format_value(value, spec or "", ord(conversion) if conversion else -1)
+        parts.append(text_of(value))
+    return concatenate(parts)
+
+
+def join(separator: Const, items: Any) -> Any:
+    """The result of ``separator.join(items)``."""
+    if not isinstance(items, Items):
+        return Unknown()
+    if len(items.items) > 5000:
+        return Unknown("a very long text")
+    parts: list[Const | Text] = []
+    for position, item in enumerate(items.items):
+        if position:
+            parts.append(separator)
+        parts.append(text_of(item))
+    if not items.complete:
+        parts.append(Text((Unknown("a list that is only known when the notebook runs"),)))
+    return concatenate(parts)
+
+
+def text_method(value: Const | Text, name: str, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
+    """The result of a method of a text.
+
+    Args:
+        value: the text.
+        name: the method.
+        arguments: its arguments, each one possibility.
+        keywords: its keyword arguments.
+    """
+    if isinstance(value, Const) and name == "join" and arguments:
+        return join(value, arguments[0])
+    if isinstance(value, Const) and name in ("format", "format_map"):
+        if name == "format_map" and arguments and isinstance(arguments[0], Mapping):
+            keywords = arguments[0].entries
+        return format_method(value, [] if name == "format_map" else arguments, keywords)
+    if name not in _METHODS:
+        return Unknown()
+    try:
+        plain = [to_python(argument) for argument in arguments]
+        named = {key: to_python(argument) for key, argument in keywords.items()}
+    except ValueError:
+        return Unknown()
+    if any(isinstance(argument, int) and abs(argument) > 10_000 for argument in plain):
+        return Unknown()
+    try:
+        if isinstance(value, Const):
+            result = getattr(value.value, name)(*plain, **named)
+            if isinstance(result, str) and len(result) > MAX_TEXT:
+                return Unknown("a very long text")
+            return from_python(result, value.overridable)
+        return _on_parts(value, name, plain, named)
+    except (TypeError, ValueError, LookupError, OverflowError, AttributeError):
+        return Unknown()
+
+
+def _on_parts(value: Text, name: str, plain: list[Any], named: dict[str, Any]) -> Any:
+    parts = list(value.parts)
+    if name in _PIECEWISE:
+        return Text(tuple(p if isinstance(p, Unknown) else getattr(p, name)(*plain, **named) for p in parts))
+    first, last = parts[0], parts[-1]
+    if name in ("strip", "lstrip", "removeprefix") and isinstance(first, str):
+        parts[0] = getattr(first, "lstrip" if name == "strip" else name)(*plain)
+    if name in ("strip", "rstrip", "removesuffix") and isinstance(last, str):
+        parts[-1] = getattr(last, "rstrip" if name == "strip" else name)(*plain)
+    if name in ("strip", "lstrip", "rstrip", "removeprefix", "removesuffix"):
+        return Text(tuple(part for part in parts if part != ""))
+    if (
+        name == "startswith"
+        and isinstance(first, str)
+        and isinstance(plain[0], str)
+        and len(first) >= len(plain[0])
+    ):
+        return Const(first.startswith(plain[0]))
+    if (
+        name == "endswith"
+        and isinstance(last, str)
+        and isinstance(plain[0], str)
+        and len(last) >= len(plain[0])
+    ):
+        return Const(last.endswith(plain[0]))
+    return Unknown()

@@ -1,0 +1,358 @@
+"""What the interpreter knows about a value: a constant, a text with holes, one of several, a dataframe, ..."""
+
+import ast
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.tables import Table
+
+MAX_OPTIONS = 64
+"""So many possible values are followed; with more the value counts as unknown."""
+
+MAX_TEXT = 200_000
+"""Longer texts count as unknown."""
+
+Guard = frozenset[tuple[int, int]]
+"""(branching, branch taken): the branches in which a value holds. Values of different branches never meet."""
+
+NO_GUARD: Guard = frozenset()
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that is only known when the notebook runs; ``reason`` completes 'it depends on ...'."""
+
+    reason: str = "a value that is only known when the notebook runs"
+
+
+@dataclass(frozen=True)
+class Never:
+    """The value of a call that does not return (``notebook.exit``)."""
+
+
+@dataclass(frozen=True)
+class Const:
+    """A constant. ``overridable``: it comes from the parameters cell, another value may be passed."""
+
+    value: Any
+    overridable: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of which only parts are known."""
+
+    parts: tuple[str | Unknown, ...]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of several values, each with the branches in which it holds."""
+
+    options: tuple[tuple[Guard, Any], ...]
+
+
+@dataclass(eq=False)
+class Items:
+    """A list, tuple or set; ``complete``: there are no more items than these."""
+
+    items: list[Any]
+    complete: bool = True
+    kind: str = "list"
+
+
+@dataclass(eq=False)
+class Mapping:
+    """A dictionary with constant keys; ``complete``: there are no more entries than these."""
+
+    entries: dict[Any, Any]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Lib:
+    """Something of a library, by its dotted name: ``polars``, ``spark``, ``delta.tables.DeltaTable``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An attribute of a value that is not looked into until it is called."""
+
+    owner: Any
+    name: str
+
+
+@dataclass(eq=False)
+class Function:
+    """A function or lambda of a notebook, with the names it sees."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    scope: "Scope"
+    name: str
+    defaults: dict[str, Any] = field(default_factory=dict)
+    owner: "ClassValue | None" = None
+    decorators: tuple[str, ...] = ()
+    cell_id: int = 0
+
+
+@dataclass(frozen=True)
+class Partial:
+    """``functools.partial`` or a method with its object: a callable with its first arguments."""
+
+    function: Any
+    arguments: tuple[Any, ...]
+    keywords: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(eq=False)
+class ClassValue:
+    """A class of a notebook."""
+
+    name: str
+    attributes: dict[str, Any]
+    bases: tuple[Any, ...] = ()
+    fields: tuple[str, ...] = ()
+
+    def lookup(self, name: str, depth: int = 0) -> Any | None:
+        """The attribute of the class or of its bases."""
+        if name in self.attributes:
+            return self.attributes[name]
+        if depth < 8:
+            for base in self.bases:
+                found = base.lookup(name, depth + 1) if isinstance(base, ClassValue) else None
+                if found is not None:
+                    return found
+        return None
+
+
+@dataclass(eq=False)
+class Instance:
+    """An object with attributes: of a class of the notebook, or a record of a library (no class)."""
+
+    attributes: dict[str, Any]
+    cls: ClassValue | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """``spark.read`` with the format and path set so far."""
+
+    format: str = ""
+    path: Any = None
+
+
+@dataclass(frozen=True)
+class Writer:
+    """``df.write`` with what was set so far."""
+
+    frame: Frame
+    format: str = ""
+    mode: str = ""
+    path: Any = None
+    streaming: bool = False
+
+
+@dataclass(frozen=True)
+class TableWriter:
+    """``df.writeTo(name)``."""
+
+    frame: Frame
+    name: Any
+
+
+@dataclass(frozen=True)
+class DeltaTableValue:
+    """A Delta table object of Spark or delta-rs; ``targets``: the tables it may stand for."""
+
+    targets: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
+class DeltaBuilder:
+    """``DeltaTable.create(spark)``: a table that is built step by step."""
+
+    replaces: bool = False
+
+
+@dataclass(frozen=True)
+class SqlConnection:
+    """A DuckDB connection or a connection to a SQL endpoint (``dialect``)."""
+
+    dialect: str
+    database: str = ""
+    is_warehouse: bool | None = None
+
+
+@dataclass
+class Scope:
+    """The names of a function call, or of the notebook."""
+
+    names: dict[str, Any]
+    outer: "Scope | None" = None
+    globals_declared: set[str] = field(default_factory=set)
+
+    def root(self) -> "Scope":
+        """The scope of the notebook."""
+        scope = self
+        while scope.outer is not None:
+            scope = scope.outer
+        return scope
+
+
+def from_python(value: Any, overridable: bool = False) -> Any:
+    """The abstract value of a plain Python value."""
+    if isinstance(value, dict):
+        return Mapping({key: from_python(item, overridable) for key, item in value.items()})
+    if isinstance(value, list | tuple | set | frozenset):
+        items = [from_python(item, overridable) for item in value]
+        return Items(items, kind="tuple" if isinstance(value, tuple) else "list")
+    return Const(value, overridable)
+
+
+def to_python(value: Any) -> Any:
+    """The plain Python value.
+
+    Raises:
+        ValueError: a part of it is not known.
+    """
+    if isinstance(value, Const):
+        return value.value
+    if isinstance(value, Items) and value.complete:
+        items = [to_python(item) for item in value.items]
+        return tuple(items) if value.kind == "tuple" else items
+    if isinstance(value, Mapping) and value.complete:
+        return {key: to_python(item) for key, item in value.entries.items()}
+    raise ValueError("not a constant")
+
+
+def is_overridable(value: Any) -> bool:
+    """Whether a parameter that is passed to the notebook would change the value."""
+    if isinstance(value, Const):
+        return value.overridable
+    if isinstance(value, Items):
+        return any(is_overridable(item) for item in value.items[:50])
+    return False
+
+
+def options_of(value: Any) -> tuple[tuple[Guard, Any], ...]:
+    """The possible values, each with its guard."""
+    return value.options if isinstance(value, OneOf) else ((NO_GUARD, value),)
+
+
+def compatible(left: Guard, right: Iterable[tuple[int, int]]) -> bool:
+    """Whether two guards can hold together."""
+    if not left:
+        return True
+    taken = dict(left)
+    return all(taken.get(branching, branch) == branch for branching, branch in right)
+
+
+def one_of(options: Sequence[tuple[Guard, Any]]) -> Any:
+    """The value that is one of the options: equal ones are merged, nested ones are flattened."""
+    flat: list[tuple[Guard, Any]] = []
+    for guard, value in options:
+        for inner, option in options_of(value):
+            if compatible(guard, inner):
+                flat.append((guard | inner, option))
+    merged: list[tuple[Guard, Any]] = []
+    for guard, value in flat:
+        for position, (other_guard, other) in enumerate(merged):
+            if same(other, value):
+                merged[position] = (guard & other_guard, other)
+                break
+        else:
+            merged.append((guard, value))
+        if len(merged) > MAX_OPTIONS:
+            frames = [v for _, v in flat if isinstance(v, Frame)]
+            if len(frames) == len(flat):
+                return Frame.union(frames)
+            return Unknown(f"a value with more than {MAX_OPTIONS} possibilities")
+    if not merged:
+        return Unknown()
+    return merged[0][1] if len(merged) == 1 else OneOf(tuple(merged))
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are equal as far as is known."""
+    if left is right:
+        return True
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, Const):
+        return bool(
+            type(left.value) is type(right.value)
+            and left.value == right.value
+            and left.overridable == right.overridable
+        )
+    if isinstance(left, Unknown | Text | Lib | Reader | DeltaTableValue | Frame):
+        return bool(left == right)
+    return False
+
+
+def map_options(function: Callable[..., Any], values: Sequence[Any], path: dict[int, int]) -> Any:
+    """Apply a function to each combination of possible values that can hold together.
+
+    Args:
+        function: takes one value for each of ``values``.
+        values: the values.
+        path: the branches that are being followed.
+    """
+    if not any(isinstance(value, OneOf) for value in values):
+        return function(*values)
+    results: list[tuple[Guard, Any]] = []
+    active = path.items()
+    for count, combination in enumerate(product(*(options_of(value) for value in values))):
+        if count >= 16 * MAX_OPTIONS or len(results) > MAX_OPTIONS:
+            return Unknown(f"a value with more than {MAX_OPTIONS} possibilities")
+        guard: Guard = NO_GUARD
+        for part, _ in combination:
+            if not compatible(guard, part):
+                break
+            guard |= part
+        else:
+            if compatible(guard, active):
+                results.append((guard, function(*(value for _, value in combination))))
+    return one_of(results)
+
+
+def text_of(value: Any) -> Const | Text:
+    """The value as part of a text, as ``str()`` would give it."""
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, Const):
+        if isinstance(value.value, str):
+            return value
+        return Const(str(value.value), value.overridable)
+    if isinstance(value, Items | Mapping):
+        try:
+            return Const(str(to_python(value)))
+        except ValueError:
+            return Text((Unknown(),))
+    return Text((value if isinstance(value, Unknown) else Unknown(),))
+
+
+def concatenate(values: Iterable[Const | Text]) -> Const | Text | Unknown:
+    """The texts one after the other."""
+    parts: list[str | Unknown] = []
+    overridable = False
+    for value in values:
+        if isinstance(value, Const):
+            overridable = overridable or value.overridable
+            pieces: tuple[str | Unknown, ...] = (str(value.value),)
+        else:
+            pieces = value.parts
+        for piece in pieces:
+            if isinstance(piece, str) and parts and isinstance(parts[-1], str):
+                parts[-1] += piece
+            elif piece != "":
+                parts.append(piece)
+    if sum(len(part) for part in parts if isinstance(part, str)) > MAX_TEXT:
+        return Unknown("a very long text")
+    if all(isinstance(part, str) for part in parts):
+        return Const("".join(part for part in parts if isinstance(part, str)), overridable)
+    return Text(tuple(parts))

@@ -1,0 +1,230 @@
+"""Finds the notebooks and lakehouses of a workspace: a folder in Fabric's Git format, or item definitions."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fabric_assets.lineage.config import LineageConfig
+from fabric_assets.lineage.source import NotebookSource, parse_notebook
+from fabric_assets.lineage.tables import HOME, Catalog, Item
+
+_CONTENT_FILES = tuple(f"notebook-content.{suffix}" for suffix in ("py", "sql", "scala", "r", "ipynb"))
+_STORES = {"Lakehouse": False, "Warehouse": True, "SQLDatabase": True, "MirroredDatabase": True}
+
+
+@dataclass(frozen=True)
+class NotebookFile:
+    """A notebook's source before it is parsed."""
+
+    name: str
+    path: str
+    data: bytes
+    workspace: str = HOME
+
+
+@dataclass(frozen=True)
+class WorkspaceSource:
+    """What a workspace holds for the lineage.
+
+    Attributes:
+        notebooks: sources of the notebooks, sorted by path.
+        items: lakehouses and warehouses.
+        names: names of the workspace, as they may occur in paths.
+    """
+
+    notebooks: tuple[NotebookFile, ...] = ()
+    items: tuple[Item, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_definitions(
+        notebooks: Mapping[str, Mapping[str, bytes]],
+        items: Iterable[Item] = (),
+        names: Iterable[str] = (),
+    ) -> "WorkspaceSource":
+        """The workspace from item definitions, as ``getDefinition`` gives them.
+
+        Args:
+            notebooks: for each notebook's display name its parts: path -> decoded content.
+            items: lakehouses and warehouses of the workspace, their ids with them.
+            names: display name and id of the workspace.
+        """
+        files = []
+        for name, parts in notebooks.items():
+            path = next((p for p in parts if PurePosixPath(p).name.lower() in _CONTENT_FILES), None)
+            path = path or next((p for p in parts if p.endswith((".ipynb", ".py"))), None)
+            if path is not None:
+                files.append(NotebookFile(name, f"{name}.Notebook/{path}", parts[path]))
+        return WorkspaceSource(tuple(files), tuple(items), tuple(names))
+
+
+def read_folder(folder: Path) -> WorkspaceSource:
+    """Read a folder in Fabric's Git format, nested folders with it.
+
+    Args:
+        folder: holds items such as ``Name.Notebook`` and ``Name.Lakehouse`` at any depth. A folder that holds
+            the same item more than once is taken for several workspaces, one for each folder at its top.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        NotADirectoryError: it is no folder.
+    """
+    if not folder.is_dir():
+        if folder.exists():
+            raise NotADirectoryError(f"{folder} is not a folder")
+        raise FileNotFoundError(f"there is no folder {folder}")
+    notebooks: list[NotebookFile] = []
+    items: list[tuple[str, Item]] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        place = Path(parent)
+        relative = place.relative_to(folder).as_posix()
+        kind = place.suffix.removeprefix(".")
+        if kind == "Notebook" or any(name in _CONTENT_FILES for name in files):
+            folders.clear()
+            found = _notebook(place, relative, files)
+            if found is not None:
+                notebooks.append(found)
+        elif kind in _STORES:
+            folders.clear()
+            items.append((relative, _store(place, kind)))
+        elif kind:
+            if (place / ".platform").exists():
+                folders.clear()
+        else:
+            loose = sorted(name for name in files if name.endswith(".ipynb"))
+            notebooks += [_loose(place / name, relative) for name in loose]
+    notebooks.sort(key=lambda notebook: notebook.path)
+    return _separated(folder, notebooks, items)
+
+
+def _notebook(place: Path, relative: str, files: list[str]) -> NotebookFile | None:
+    content = next((name for name in _CONTENT_FILES if name in files), None)
+    content = content or next((name for name in sorted(files) if name.endswith((".ipynb", ".py"))), None)
+    name = _display_name(place) or place.name.removesuffix(".Notebook")
+    if content is None:
+        return NotebookFile(name, relative, b"")
+    path = content if relative == "." else f"{relative}/{content}"
+    return NotebookFile(name, path, _bytes(place / content))
+
+
+def _loose(file: Path, relative: str) -> NotebookFile:
+    path = file.name if relative == "." else f"{relative}/{file.name}"
+    return NotebookFile(file.stem, path, _bytes(file))
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _platform(place: Path) -> dict[str, Any]:
+    try:
+        values = json.loads((place / ".platform").read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _display_name(place: Path) -> str:
+    metadata = _platform(place).get("metadata")
+    return str(metadata.get("displayName") or "") if isinstance(metadata, dict) else ""
+
+
+def _store(place: Path, kind: str) -> Item:
+    name = _display_name(place) or place.name.removesuffix(f".{kind}")
+    config = _platform(place).get("config")
+    logical = config.get("logicalId") if isinstance(config, dict) else None
+    ids = (str(logical).lower(),) if logical else ()
+    has_schemas: bool | None = True if _STORES[kind] else None
+    try:
+        metadata = json.loads((place / "lakehouse.metadata.json").read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        metadata = None
+    if isinstance(metadata, dict):
+        has_schemas = bool(metadata.get("defaultSchema"))
+    return Item(name, ids, HOME, has_schemas, _STORES[kind])
+
+
+def _separated(folder: Path, notebooks: list[NotebookFile], items: list[tuple[str, Item]]) -> WorkspaceSource:
+    """One workspace, or several where the same item comes more than once."""
+    counted = Counter(("notebook", notebook.name.lower()) for notebook in notebooks)
+    counted.update((str(item.is_warehouse), item.name.lower()) for _, item in items)
+    if all(count == 1 for count in counted.values()):
+        names = {folder.resolve().name}
+        tops = {path.path.partition("/")[0] for path in notebooks} | {
+            path.partition("/")[0] for path, _ in items
+        }
+        if len(tops) == 1:
+            names |= {top for top in tops if "." not in top}
+        return WorkspaceSource(tuple(notebooks), tuple(item for _, item in items), tuple(sorted(names)))
+
+    def top(path: str) -> str:
+        first, slash, _ = path.partition("/")
+        return first.lower() if slash and "." not in first else HOME
+
+    return WorkspaceSource(
+        tuple(replace(notebook, workspace=top(notebook.path)) for notebook in notebooks),
+        tuple(replace(item, workspace=top(path)) for path, item in items),
+        (folder.resolve().name,),
+    )
+
+
+def parse_file(file: NotebookFile) -> NotebookSource:
+    """The notebook in a file."""
+    return parse_notebook(file.name, file.path, file.data, file.workspace)
+
+
+def build_catalog(
+    source: WorkspaceSource, attached: Iterable[tuple[str, str, str, str]], config: LineageConfig
+) -> Catalog:
+    """What is known about lakehouses and workspaces.
+
+    Args:
+        source: the workspace.
+        attached: for each notebook with a default lakehouse: the notebook's workspace, the lakehouse's id, name
+            and workspace id.
+        config: names that are declared.
+    """
+    names_by_id = {identifier: item.name.lower() for item in source.items for identifier in item.ids}
+    stores = {item.name.lower() for item in source.items}
+    lakehouses = set(stores)
+    attached = list(attached)
+    for _, identifier, name, _ in attached:
+        if name:
+            lakehouses.add(name.lower())
+            if identifier:
+                names_by_id.setdefault(identifier.lower(), name.lower())
+    names_by_id.update(config.lakehouses)
+    workspaces: dict[str, Counter[str]] = {}
+    for own, identifier, name, workspace in attached:
+        known = names_by_id.get(identifier.lower(), name.lower())
+        if workspace and (known in stores or not stores):
+            workspaces.setdefault(own, Counter())[workspace.lower()] += 1
+    home = {name.lower() for name in (*source.names, *config.workspace)}
+    names = {key.lower(): value.lower() for key, value in config.workspaces.items()}
+    for own, guid in _home_guids(workspaces).items():
+        if guid in names:
+            continue
+        if own == HOME:
+            home.add(guid)
+        else:
+            names[guid] = own
+    return Catalog(source.items, names_by_id, frozenset(home), names, frozenset(lakehouses))
+
+
+def _home_guids(workspaces: Mapping[str, Counter[str]]) -> dict[str, str]:
+    """The GUID of each workspace: lakehouses mostly lie where their notebooks do, so the one named most."""
+    found: dict[str, str] = {}
+    for own, counted in workspaces.items():
+        ranked = counted.most_common(2)
+        if len(ranked) == 1 or ranked[0][1] > ranked[1][1]:
+            found[own] = ranked[0][0]
+    shared = Counter(found.values())
+    return {own: guid for own, guid in found.items() if shared[guid] == 1}
