@@ -1,14 +1,24 @@
-"""The corpus against its own definitions."""
+"""Lineage against the corpus, and the corpus against its own definitions."""
 
 from __future__ import annotations
 
 from itertools import combinations, permutations
+from pathlib import Path
 
 import pytest
 
+from tests.lineage.score import Comparison, compare_workspace
 from tests.lineage.truth import CORPUS, HOLDOUT, Edge, Race, WorkspaceTruth, workspaces
 
 EVERY_WORKSPACE = [pytest.param(truth, id=truth.name) for truth in workspaces(CORPUS) + workspaces(HOLDOUT)]
+
+
+@pytest.mark.parametrize("corpus", [CORPUS, HOLDOUT], ids=["corpus", "holdout"])
+def test_lineage_of_the_corpus_is_true_and_nearly_complete(corpus: Path) -> None:
+    overall = Comparison()
+    for truth in workspaces(corpus):
+        overall.add(compare_workspace(truth))
+    assert overall.passed, "\n".join(overall.differences)
 
 
 @pytest.mark.parametrize("truth", EVERY_WORKSPACE)
@@ -20,9 +30,7 @@ def test_each_notebook_of_a_folder_has_its_truth(truth: WorkspaceTruth) -> None:
 @pytest.mark.parametrize("truth", EVERY_WORKSPACE)
 def test_each_gap_quotes_the_source(truth: WorkspaceTruth) -> None:
     for name, notebook in truth.notebooks.items():
-        (folder,) = truth.folder.rglob(f"{name}.Notebook")
-        (content,) = folder.glob("notebook-content.*")
-        source = content.read_text(encoding="utf-8")
+        source = truth.source(name)
         assert [quote for quote in notebook.unresolved if quote not in source] == []
 
 

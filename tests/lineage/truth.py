@@ -50,6 +50,12 @@ class WorkspaceTruth:
     edges: frozenset[Edge]
     races: frozenset[Race]
 
+    def source(self, notebook: str) -> str:
+        """The text of a notebook of this workspace."""
+        (folder,) = self.folder.rglob(f"{notebook}.Notebook")
+        (content,) = folder.glob("notebook-content.*")
+        return content.read_text(encoding="utf-8")
+
     @property
     def config(self) -> dict[str, list[dict[str, str]]]:
         """The `lineage` part of a project's YAML, empty if the workspace has none."""
@@ -83,6 +89,14 @@ def read_truth(path: Path) -> WorkspaceTruth:
 def workspaces(corpus: Path) -> list[WorkspaceTruth]:
     """All workspaces of a corpus, by name."""
     return [read_truth(path) for path in sorted(corpus.glob("*.truth.yaml"))]
+
+
+def lines_of_cell(source: str, quote: str) -> range:
+    """The lines, counted in the file, of the cell that has the quoted text."""
+    before = source[: source.index(quote)].count("\n")
+    marks = [n for n, line in enumerate(source.split("\n")) if line.endswith("CELL ********************")]
+    first = max(mark for mark in marks if mark <= before)
+    return range(first + 1, min((mark for mark in marks if mark > before), default=source.count("\n")) + 1)
 
 
 def is_same_table(true_name: str, reported: str) -> bool:

@@ -10,7 +10,7 @@
 # META     "lakehouse": {
 # META       "default_lakehouse": "15ef81f8-1272-5b34-8638-0ec60b18a1f2",
 # META       "default_lakehouse_name": "Gold",
-# META       "default_lakehouse_workspace_id": "",
+# META       "default_lakehouse_workspace_id": "5b1e7c20-93d4-4f6a-8e55-c4a1d2b3f604",
 # META       "known_lakehouses": [
 # META         {
 # META           "id": "15ef81f8-1272-5b34-8638-0ec60b18a1f2"

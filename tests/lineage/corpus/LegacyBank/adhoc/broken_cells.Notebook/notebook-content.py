@@ -10,7 +10,7 @@
 # META     "lakehouse": {
 # META       "default_lakehouse": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9",
 # META       "default_lakehouse_name": "Silver",
-# META       "default_lakehouse_workspace_id": "",
+# META       "default_lakehouse_workspace_id": "5b1e7c20-93d4-4f6a-8e55-c4a1d2b3f604",
 # META       "known_lakehouses": [
 # META         {
 # META           "id": "a8fb07ea-ff50-5b55-bd37-1ea566f6b0e9"

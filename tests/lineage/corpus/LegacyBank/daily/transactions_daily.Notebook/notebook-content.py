@@ -10,7 +10,7 @@
 # META     "lakehouse": {
 # META       "default_lakehouse": "f0348052-85d7-53fe-afa1-1c14b3026fd9",
 # META       "default_lakehouse_name": "Bronze",
-# META       "default_lakehouse_workspace_id": "",
+# META       "default_lakehouse_workspace_id": "5b1e7c20-93d4-4f6a-8e55-c4a1d2b3f604",
 # META       "known_lakehouses": [
 # META         {
 # META           "id": "f0348052-85d7-53fe-afa1-1c14b3026fd9"

@@ -25,7 +25,7 @@
 
 -- CELL ********************
 
-CREATE OR REPLACE TABLE claims.claim_old DEEP CLONE claims.claim;
+CREATE OR REPLACE TABLE claims.claim_old SHALLOW CLONE claims.claim;
 
 -- METADATA ********************
 
