@@ -50,7 +50,7 @@ def main() -> None:
         print(f"{'executor':<16}{'plain asset':>14}{'notebook asset':>17}{'difference':>13}{'ratio':>8}")
         for name, plain, notebook in (
             ("in process", definitions.plain_in_process, definitions.notebook_in_process),
-            ("step processes", definitions.plain_in_step_processes, definitions.notebook_in_step_processes),
+            ("one process", definitions.plain_in_one_process, definitions.notebook_in_one_process),
         ):
             first, second = (
                 statistics.median(seconds_to_materialization(job, instance) for _ in range(repeat))

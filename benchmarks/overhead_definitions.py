@@ -2,8 +2,7 @@
 
 import dagster as dg
 
-from fabric_assets import FabricResource, notebook_asset
-from fabric_assets.definitions import step_processes
+from fabric_assets import FabricResource, fabric_executor, notebook_asset
 
 
 @dg.asset
@@ -20,7 +19,7 @@ def job(name: str, *, in_process: bool) -> dg.JobDefinition:
         assets=[plain, notebook],
         jobs=[dg.define_asset_job(f"load_{name}", selection=name)],
         resources={"fabric": FabricResource()},
-        executor=dg.in_process_executor if in_process else step_processes,
+        executor=dg.in_process_executor if in_process else fabric_executor,
     ).resolve_job_def(f"load_{name}")
 
 
@@ -29,7 +28,7 @@ def plain_in_process() -> dg.JobDefinition:
     return job("plain", in_process=True)
 
 
-def plain_in_step_processes() -> dg.JobDefinition:
+def plain_in_one_process() -> dg.JobDefinition:
     """See ``job``."""
     return job("plain", in_process=False)
 
@@ -39,6 +38,6 @@ def notebook_in_process() -> dg.JobDefinition:
     return job("notebook", in_process=True)
 
 
-def notebook_in_step_processes() -> dg.JobDefinition:
+def notebook_in_one_process() -> dg.JobDefinition:
     """See ``job``."""
     return job("notebook", in_process=False)

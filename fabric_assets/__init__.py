@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fabric_assets.arguments import config_field, fixed, partition_key
     from fabric_assets.asset_factory import notebook_asset
     from fabric_assets.client.compute import ComputeSettings
+    from fabric_assets.executor import fabric_executor
     from fabric_assets.resource import FabricResource
     from fabric_assets.schedules import build_daily_schedule
     from fabric_assets.sensors import build_notebook_sensor
@@ -21,6 +22,7 @@ __all__ = [
     "build_daily_schedule",
     "build_notebook_sensor",
     "config_field",
+    "fabric_executor",
     "fixed",
     "notebook_asset",
     "partition_key",
@@ -32,6 +34,7 @@ _MODULES = {
     "build_daily_schedule": "schedules",
     "build_notebook_sensor": "sensors",
     "config_field": "arguments",
+    "fabric_executor": "executor",
     "fixed": "arguments",
     "notebook_asset": "asset_factory",
     "partition_key": "arguments",

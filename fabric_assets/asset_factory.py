@@ -10,6 +10,7 @@ from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.client.errors import FabricError
 from fabric_assets.instance_ledger import InstanceLedger
 from fabric_assets.materialization import check_results, failure, outcome_metadata
+from fabric_assets.past_durations import expected_seconds
 from fabric_assets.resource import FabricResource
 
 NOTEBOOK_METADATA = "fabric/notebook"
@@ -100,10 +101,10 @@ def notebook_asset(
     if workspace:
         definition_metadata[WORKSPACE_METADATA] = workspace
 
-    def load(context: dg.AssetExecutionContext, fabric: FabricResource) -> dg.MaterializeResult:
+    async def load(context: dg.AssetExecutionContext, fabric: FabricResource) -> dg.MaterializeResult:
         partition = context.partition_key if one_partition else None
         try:
-            outcome = fabric.run_notebook(
+            outcome = await fabric.run_notebook_async(
                 notebook,
                 asset=name,
                 workspace=workspace,
@@ -111,6 +112,8 @@ def notebook_asset(
                 compute=compute,
                 timeout_seconds=timeout_seconds,
                 run_again_if_deduped=run_again_if_deduped,
+                expected_seconds=expected_seconds(context.instance, asset_key, partition),
+                run_id=context.run.run_id,
                 log=context.log.log,
                 ledger=InstanceLedger(
                     context.instance,

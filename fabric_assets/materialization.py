@@ -10,6 +10,7 @@ import dagster as dg
 from fabric_assets.client.errors import FabricError, JobInstanceError
 from fabric_assets.client.models import Item, JobInstance, NotebookJobDetails, Workspace
 from fabric_assets.jobs.notebook_job import JobOutcome
+from fabric_assets.past_durations import DURATION_METADATA
 
 JOB_INSTANCE_ID = "fabric/job_instance_id"
 
@@ -33,14 +34,14 @@ def outcome_metadata(outcome: JobOutcome, *, attempts: int) -> dict[str, Any]:
     """
     return {
         **exit_value_metadata(outcome.exit_value),
+        **_links(outcome.links),
         **_identity(outcome.workspace, outcome.notebook, outcome.job_instance),
         "fabric/parameters": dg.MetadataValue.json(dict(outcome.parameters)),
         **_times(outcome.started_at, outcome.ended_at),
-        "fabric/duration_seconds": round(outcome.duration_seconds, 3),
+        DURATION_METADATA: round(outcome.duration_seconds, 3),
         "fabric/queued_seconds": round(outcome.queued_seconds, 3),
         "fabric/attempts": attempts,
         **_exit_value(outcome.exit_value),
-        **_links(outcome.links),
     }
 
 
@@ -51,16 +52,16 @@ def completion_metadata(
     exit_value = job_instance.exit_value if job_instance.exit_value is not None else details.exit_value
     metadata = {
         **exit_value_metadata(exit_value),
+        **_links(details.links or {}),
         **_identity(workspace, notebook, job_instance),
         **_times(job_instance.start_time, job_instance.end_time),
         **_exit_value(exit_value),
-        **_links(details.links or {}),
     }
     if job_instance.invoke_type:
         metadata["fabric/invoke_type"] = job_instance.invoke_type
     if job_instance.start_time and job_instance.end_time:
         duration = (job_instance.end_time - job_instance.start_time).total_seconds()
-        metadata["fabric/duration_seconds"] = round(duration, 3)
+        metadata[DURATION_METADATA] = round(duration, 3)
     return metadata
 
 

@@ -1,5 +1,6 @@
 """The Fabric resource: what assets, sensors and the user's own ops talk to Fabric with."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ from fabric_assets.connection import (
     setting,
 )
 from fabric_assets.jobs import background_loop
+from fabric_assets.jobs.call_budget import QUOTA_CALLS_PER_MINUTE, CallBudget
+from fabric_assets.jobs.capacity_queue import CapacityQueue, capacity_vcores
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
@@ -32,12 +35,6 @@ class FabricResource(dg.ConfigurableResource):
     Every field that is unset takes its value from its environment variable when it is used, in the process that
     uses it. The token is never shown: not in ``repr``, not in Dagster's snapshots, logs, events or metadata.
 
-    Example::
-
-        defs = dg.Definitions(
-            assets=[...],
-            resources={"fabric": FabricResource(workspace="Sales", access_token=dg.EnvVar("MY_TOKEN"))},
-        )
     """
 
     workspace: str | None = Field(
@@ -81,6 +78,28 @@ class FabricResource(dg.ConfigurableResource):
         default=30.0,
         gt=0,
         description="First wait before a start is tried again on a full capacity, in seconds; it grows tenfold.",
+    )
+    capacity: str | None = Field(
+        default=None,
+        description="The Fabric capacity: an SKU such as F8, or its number of Spark vCores. Notebooks wait in the "
+        "order of their coming until their vCores fit. Unset: as many at once as find room.",
+    )
+    node_vcores: int = Field(
+        default=8,
+        gt=0,
+        description="Spark vCores that a notebook takes up whose compute settings do not say it: one node of the pool.",
+    )
+    calls_per_minute: int | None = Field(
+        default=None,
+        gt=0,
+        description="Fabric's quota for one identity, counted apart for job scheduler and platform. Unset: 200, and no "
+        "limit with the local Fabric.",
+    )
+    quota_share: float = Field(
+        default=0.95,
+        gt=0,
+        le=1,
+        description="The part of the quota that one process uses: less if several processes run as one identity.",
     )
     poll_seconds: float | None = Field(
         default=None,
@@ -138,7 +157,7 @@ class FabricResource(dg.ConfigurableResource):
             workspace: display name or GUID of another workspace than the resource's.
             log: gets a level of ``logging`` and a line, one per change of status.
             ledger: the notes of this asset in this run.
-            **job: ``parameters``, ``compute``, ``timeout_seconds``, ``run_again_if_deduped`` of ``NotebookJob``.
+            **job: what else ``NotebookJob`` has: ``parameters``, ``compute``, ``timeout_seconds``, ...
 
         Returns:
             The outcome of a job instance that completed.
@@ -146,17 +165,7 @@ class FabricResource(dg.ConfigurableResource):
         Raises:
             FabricError: in all other cases; see ``fabric_assets.client.errors``.
         """
-        connection = self.connection()
-        assert connection is not None  # noqa: S101 -- with start_local it is never None
-        request = NotebookJob(
-            asset=asset,
-            notebook=self.notebook_name(notebook),
-            workspace=workspace or connection.workspace,
-            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
-            **job,
-        )
-        control = self._control(connection)
-        task = background_loop.submit(lambda tell: control.run(request, tell, ledger))
+        task = self._start(notebook, asset, workspace, ledger, job)
         try:
             with task.interrupts_between_messages():
                 for line in task.messages():
@@ -167,6 +176,50 @@ class FabricResource(dg.ConfigurableResource):
             for line in task.cancel(self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS):
                 log(*line)
             raise
+
+    async def run_notebook_async(
+        self,
+        notebook: str,
+        *,
+        asset: str,
+        workspace: str | None = None,
+        log: Callable[[int, str], None],
+        ledger: Ledger,
+        **job: Any,
+    ) -> JobOutcome:
+        """The same as a coroutine, so that one process can wait for many; arguments and errors as ``run_notebook``.
+
+        Where nobody else uses the event loop (Dagster's own executors run one for each step), it blocks: there, an
+        interruption reaches only what blocks, and a coroutine would hear of it too late to cancel.
+        """
+        if len(asyncio.all_tasks()) == 1:
+            return self.run_notebook(
+                notebook, asset=asset, workspace=workspace, log=log, ledger=ledger, **job
+            )
+        task = self._start(notebook, asset, workspace, ledger, job)
+        try:
+            async for line in task.messages_in_loop():
+                log(*line)
+            return task.result()
+        except BaseException:
+            for line in await task.cancel_in_loop(self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS):
+                log(*line)
+            raise
+
+    def _start(
+        self, notebook: str, asset: str, workspace: str | None, ledger: Ledger, job: dict[str, Any]
+    ) -> background_loop.BackgroundTask[JobOutcome]:
+        connection = self.connection()
+        assert connection is not None  # noqa: S101 -- with start_local it is never None
+        request = NotebookJob(
+            asset=asset,
+            notebook=self.notebook_name(notebook),
+            workspace=workspace or connection.workspace,
+            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **job,
+        )
+        control = self._control(connection)
+        return background_loop.submit(lambda tell: control.run(request, tell, ledger))
 
     def control(self, *, start_local: bool = True) -> tuple[Connection, JobControl] | None:
         """The connection and this process's job control for it; ``None`` as for ``connection``."""
@@ -186,20 +239,38 @@ class FabricResource(dg.ConfigurableResource):
             settle_seconds=min(5.0, self.patience_seconds / 4),
             capacity_patience_seconds=self.capacity_patience_seconds,
             capacity_wait_seconds=self.capacity_wait_seconds,
+            node_vcores=self.node_vcores,
         )
         portal_url = None if connection.is_local else self.portal_url.rstrip("/")
-        key = (connection, limits, portal_url, self.request_timeout_seconds, self.patience_seconds)
+        budget = self._budget(connection)
+        key = (connection, limits, portal_url, self.request_timeout_seconds, self.capacity, budget)
         if key not in _controls:
             client = FabricClient(
                 connection.api_url,
                 connection.token_source(),
                 request_timeout_seconds=self.request_timeout_seconds,
                 patience_seconds=self.patience_seconds,
+                gate=budget,
             )
             background_loop.at_close(client.__aexit__)
-            _controls[key] = JobControl(client, portal_url=portal_url, limits=limits)
+            _controls[key] = JobControl(
+                client, portal_url=portal_url, limits=limits, budget=budget, queue=self._queue(connection)
+            )
         return _controls[key]
 
+    def _budget(self, connection: Connection) -> CallBudget | None:
+        if self.calls_per_minute is None and connection.is_local:
+            return None
+        calls = int((self.calls_per_minute or QUOTA_CALLS_PER_MINUTE) * self.quota_share)
+        return _budgets.setdefault((connection, calls), CallBudget(calls))
 
-_controls: dict[tuple[Connection, JobLimits, str | None, float, float], JobControl] = {}
-"""One client and one directory of names per Fabric, identity and limits: resources are rebuilt for each step."""
+    def _queue(self, connection: Connection) -> CapacityQueue:
+        key = (connection.api_url, self.capacity, self.capacity_wait_seconds)
+        vcores = capacity_vcores(self.capacity)
+        return _queues.setdefault(key, CapacityQueue(vcores, self.capacity_wait_seconds))
+
+
+# Resources are rebuilt for each step: what is shared by all steps of a process is kept here.
+_controls: dict[tuple[Any, ...], JobControl] = {}
+_budgets: dict[tuple[Connection, int], CallBudget] = {}
+_queues: dict[tuple[str, str | None, float], CapacityQueue] = {}

@@ -4,9 +4,13 @@ import os
 
 import dagster as dg
 
-from fabric_assets import FabricResource, notebook_asset
+from fabric_assets import FabricResource, fabric_executor, notebook_asset
 
-executors = {"in_process": dg.in_process_executor, "multiprocess": dg.multiprocess_executor}
+executors = {
+    "in_process": dg.in_process_executor,
+    "multiprocess": dg.multiprocess_executor,
+    "one_process": fabric_executor,
+}
 
 defs = dg.Definitions(
     assets=[notebook_asset(name, notebook=name, timeout_seconds=None) for name in ("Orders", "Customers")],

@@ -66,7 +66,9 @@ def statuses(fabric: ServedFabric) -> list[str]:
         ]
 
 
-@pytest.mark.parametrize(("executor", "at_once"), [("in_process", 1), ("multiprocess", 2)])
+@pytest.mark.parametrize(
+    ("executor", "at_once"), [("in_process", 1), ("multiprocess", 2), ("one_process", 2)]
+)
 def test_terminating_a_run_cancels_its_job_instances(
     simulate: Simulate, tmp_path: Path, executor: str, at_once: int
 ) -> None:

@@ -28,6 +28,8 @@ class ComputeSettings:
         spark_pool: ``"starter"`` for the starter pool, else the name of a workspace pool.
         spark_conf: Spark settings, such as ``{"spark.sql.shuffle.partitions": "8"}``.
         session_tag: notebooks with the same tag share a Spark session (high concurrency, at most 5 in one).
+        share_session: share Spark sessions with the other notebooks of the run that have the same workspace and compute
+            settings and opt in too; session tags are then given by job control.
         driver_cores: cores of the driver; like all sizes, these need the notebook route.
         driver_memory: memory of the driver, such as ``"28g"``.
         executor_cores: cores of one executor.
@@ -42,6 +44,7 @@ class ComputeSettings:
     spark_pool: str | None = None
     spark_conf: Mapping[str, str] = field(default_factory=dict)
     session_tag: str | None = None
+    share_session: bool = False
     driver_cores: int | None = None
     driver_memory: str | None = None
     executor_cores: int | None = None
@@ -52,12 +55,29 @@ class ComputeSettings:
     @property
     def needs_notebook_route(self) -> bool:
         """Whether only the notebook route can carry these settings."""
-        return bool(self.session_tag or self.python_cores or self.sizes())
+        return bool(self.session_tag or self.share_session or self.python_cores or self.sizes())
+
+    def vcores(self, node_vcores: int) -> int:
+        """Spark vCores that a job instance takes up on the capacity.
+
+        Args:
+            node_vcores: what a driver or an executor has whose size is not set.
+        """
+        if self.python_cores is not None:
+            return self.python_cores
+        driver = self.driver_cores or node_vcores
+        # A session without a number of executors starts with driver and executor on one node.
+        return driver + (self.num_executors or 0) * (self.executor_cores or node_vcores)
 
     def problem(self) -> str | None:
         """What is wrong with these settings, ``None`` if nothing is."""
-        if self.python_cores and (self.session_tag or self.spark_pool or self.spark_conf or self.sizes()):
+        shares = self.session_tag or self.share_session
+        if self.python_cores and (shares or self.spark_pool or self.spark_conf or self.sizes()):
             return "`python_cores` is for Python notebooks and cannot stand beside Spark settings"
+        if self.session_tag and self.share_session:
+            return (
+                "`session_tag` names the session, `share_session` leaves that to job control; set one of them"
+            )
         if self.default_lakehouse_workspace and not self.default_lakehouse:
             return "`default_lakehouse_workspace` is set, but no `default_lakehouse`"
         wrong = [name for name, value in self.spark_conf.items() if not isinstance(value, str)]

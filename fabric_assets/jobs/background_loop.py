@@ -11,8 +11,9 @@ import logging
 import queue
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -47,6 +48,7 @@ class BackgroundTask(Generic[T]):
 
     def __init__(self) -> None:
         self._messages: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self._on_message: Callable[[], object] = lambda: None
         self._interrupts: queue.SimpleQueue[_Interrupt] = queue.SimpleQueue()
         self._outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._task: asyncio.Task[T] | None = None
@@ -57,6 +59,18 @@ class BackgroundTask(Generic[T]):
             self._deliver_interrupts()
             if message.text:
                 yield message
+
+    async def messages_in_loop(self) -> AsyncIterator[Line]:
+        """The same for a coroutine of another loop, which others use too: it waits without blocking that loop."""
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+        self._on_message = partial(loop.call_soon_threadsafe, arrived.set)
+        while True:
+            arrived.clear()
+            while not self._messages.empty():
+                if (message := self._messages.get()) is None:
+                    return
+                yield message
+            await arrived.wait()
 
     @contextmanager
     def interrupts_between_messages(self) -> Iterator[None]:
@@ -100,6 +114,19 @@ class BackgroundTask(Generic[T]):
         """
         _loop().call_soon_threadsafe(self._cancel_in_loop)
         concurrent.futures.wait([self._outcome], timeout=wait_seconds)
+        return self._last_messages()
+
+    async def cancel_in_loop(self, wait_seconds: float) -> list[Line]:
+        """The same for a coroutine of another loop."""
+        _loop().call_soon_threadsafe(self._cancel_in_loop)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._outcome.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_seconds):
+                await ended.wait()
+        return self._last_messages()
+
+    def _last_messages(self) -> list[Line]:
         said = []
         while not self._messages.empty():
             if (message := self._messages.get()) is not None and message.text:
@@ -117,7 +144,12 @@ class BackgroundTask(Generic[T]):
         self._task.add_done_callback(self._finish)
 
     def _tell(self, text: str, level: int = logging.INFO) -> None:
-        self._messages.put(Line(level, text))
+        self._put(Line(level, text))
+
+    def _put(self, message: Line | None) -> None:
+        self._messages.put(message)
+        with suppress(RuntimeError):  # who listened has closed its loop
+            self._on_message()
 
     def _finish(self, task: asyncio.Task[T]) -> None:
         _open_tasks.discard(task)
@@ -127,7 +159,7 @@ class BackgroundTask(Generic[T]):
             self._outcome.set_exception(error)
         else:
             self._outcome.set_result(task.result())
-        self._messages.put(None)
+        self._put(None)
 
 
 def _cancel_once(task: asyncio.Task[Any] | None) -> None:

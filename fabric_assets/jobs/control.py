@@ -1,5 +1,9 @@
 """Runs notebooks: names to items, items to job instances, job instances to outcomes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
 from fabric_assets.client.compute import ItemReference, ResolvedCompute
 from fabric_assets.client.directory import Directory
 from fabric_assets.client.errors import FabricNotFoundError
@@ -7,9 +11,11 @@ from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.models import Workspace
 from fabric_assets.client.retry import notice
 from fabric_assets.jobs.call_budget import CallBudget
+from fabric_assets.jobs.capacity_queue import CapacityQueue
 from fabric_assets.jobs.execution import JobExecution, Links
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
+from fabric_assets.jobs.session_packing import SessionPacker
 from fabric_assets.jobs.watcher import Watcher
 
 
@@ -21,6 +27,7 @@ class JobControl:
         portal_url: base of Fabric's web pages for links, ``None`` where there is no portal (the local Fabric).
         limits: how it waits.
         budget: the calls that may be made; ``None``: there is no quota.
+        queue: the queue in front of the capacity; ``None``: one of its own for a capacity of unknown size.
     """
 
     def __init__(
@@ -30,10 +37,13 @@ class JobControl:
         portal_url: str | None,
         limits: JobLimits,
         budget: CallBudget | None = None,
+        queue: CapacityQueue | None = None,
     ) -> None:
         self.client = client
         self._watcher = Watcher(client, budget, limits.poll_seconds)
         self.directory = Directory(client)
+        self._queue = queue or CapacityQueue(None, limits.capacity_wait_seconds)
+        self._sessions = SessionPacker()
         self._portal_url = portal_url
         self._limits = limits
 
@@ -61,14 +71,36 @@ class JobControl:
         )
         compute = await self._resolve(job, workspace)
         links = Links(self._portal_url, workspace.id, notebook.id)
-        execution = JobExecution(
-            self.client, self._limits, ledger, links, job, workspace, notebook, compute, self._watcher, tell
-        )
-        try:
-            return await execution.to_the_end()
-        except FabricNotFoundError:
-            self.directory.forget(workspace)
-            raise
+        with self._session(job, workspace, compute) as compute_with_tag:
+            execution = JobExecution(
+                self.client,
+                self._limits,
+                ledger,
+                links,
+                job,
+                workspace,
+                notebook,
+                compute_with_tag,
+                self._watcher,
+                self._queue,
+                tell,
+            )
+            try:
+                return await execution.to_the_end()
+            except FabricNotFoundError:
+                self.directory.forget(workspace)
+                raise
+
+    @contextmanager
+    def _session(
+        self, job: NotebookJob, workspace: Workspace, compute: ResolvedCompute | None
+    ) -> Iterator[ResolvedCompute | None]:
+        """The compute settings, with a session tag if the notebook shares its session."""
+        if compute is None or not compute.settings.share_session:
+            yield compute
+            return
+        with self._sessions.tag(job.run_id, (workspace.id, compute)) as tag:
+            yield replace(compute, settings=replace(compute.settings, session_tag=tag))
 
     async def _resolve(self, job: NotebookJob, workspace: Workspace) -> ResolvedCompute | None:
         settings = job.compute

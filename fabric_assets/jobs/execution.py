@@ -3,12 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from fabric_assets.client.compute import ResolvedCompute, generic_execution_data, notebook_request_body
+from fabric_assets.client.compute import (
+    ComputeSettings,
+    ResolvedCompute,
+    generic_execution_data,
+    notebook_request_body,
+)
 from fabric_assets.client.errors import (
     FabricApiError,
     FabricError,
@@ -34,7 +39,8 @@ from fabric_assets.client.models import (
 )
 from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import is_capacity_full
-from fabric_assets.jobs.capacity import CapacityWait
+from fabric_assets.jobs.capacity import CapacityPatience
+from fabric_assets.jobs.capacity_queue import CapacityQueue, Place
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
 from fabric_assets.jobs.starting import Starting
@@ -77,10 +83,12 @@ class JobExecution:
         notebook: Item,
         compute: ResolvedCompute | None,
         watcher: Watcher,
+        queue: CapacityQueue,
         tell: Tell,
     ) -> None:
         self._client = client
         self._watcher = watcher
+        self._queue = queue
         self._limits = limits
         self._links = links
         self._job = job
@@ -89,7 +97,7 @@ class JobExecution:
         self._tell = tell
         self._compute = compute
         self._starting = Starting(client, limits, ledger, workspace, notebook, self._post, tell)
-        self._capacity = CapacityWait(limits, tell)
+        self._capacity = CapacityPatience(limits.capacity_patience_seconds, tell)
         self._job_instance = JobInstance(id="", item_id=notebook.id, job_type=RUN_NOTEBOOK, status="")
         self._started_at = datetime.now(UTC)
         self._started = time.monotonic()
@@ -101,24 +109,53 @@ class JobExecution:
 
     async def to_the_end(self) -> JobOutcome:
         """Start it and wait for its end. Raises what ``JobControl.run`` documents."""
+        ticket = self._queue.ticket()
         while True:
-            try:
-                await self._obtain()
-                await self._run_to_its_end()
-            except FabricApiError as error:
-                if not is_capacity_full(error.error_code, str(error)):
-                    raise
-                await self._capacity.wait(str(error))
-                continue
-            if self._failed_for_capacity():
-                await self._capacity.wait(f"job instance {self._job_instance.id} found no room")
-                continue
+            async with self._place(ticket) as place:
+                no_room = await self._start_and_watch()
+                if no_room is not None:
+                    self._queue.no_room(place)
+                    self._capacity.no_room(no_room)
+                    continue
             if self._job_instance.status == DEDUPED:
                 the_way_is_free = await self._wait_for_the_one_in_the_way()
                 if the_way_is_free and self._job.run_again_if_deduped:
                     continue
             self._capacity.over()
             return await self._outcome()
+
+    @asynccontextmanager
+    async def _place(self, ticket: int) -> AsyncIterator[Place]:
+        """A place on the capacity. What runs already, started by an earlier process, needs to be watched now."""
+        remaining_seconds = self._capacity.remaining_seconds
+        settings = self._compute.settings if self._compute is not None else ComputeSettings()
+        place = self._queue.place(
+            ticket,
+            settings.vcores(self._limits.node_vcores),
+            session=settings.session_tag,
+            at_once=await self._starting.has_left_open(),
+            tell=self._tell if remaining_seconds is None else None,
+        )
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(remaining_seconds):
+                    held = await stack.enter_async_context(place)
+            except TimeoutError:
+                raise self._capacity.exhausted() from None
+            yield held
+
+    async def _start_and_watch(self) -> str | None:
+        """Start it and wait for its end; returns why there was no room on the capacity, ``None`` if there was."""
+        try:
+            await self._obtain()
+            await self._run_to_its_end()
+        except FabricApiError as error:
+            if not is_capacity_full(error.error_code, str(error)):
+                raise
+            return str(error)
+        if self._failed_for_capacity():
+            return f"job instance {self._job_instance.id} found no room"
+        return None
 
     async def _obtain(self) -> None:
         """Get the job instance. A start on its way is not torn apart: what has no known id cannot be cancelled."""

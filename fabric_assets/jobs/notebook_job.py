@@ -32,6 +32,7 @@ class JobLimits:
         unseen_seconds: how long Fabric may answer that it knows no such job instance, after its start and in between.
         capacity_patience_seconds: how long to wait for a full capacity; 24 hours as in Fabric's own queue.
         capacity_wait_seconds: first wait before a start is tried again on a full capacity; it grows to ten times that.
+        node_vcores: vCores of a driver or executor whose size is not set.
     """
 
     poll_seconds: float = 5.0
@@ -43,6 +44,7 @@ class JobLimits:
     unseen_seconds: float = 120.0
     capacity_patience_seconds: float = 86400.0
     capacity_wait_seconds: float = 30.0
+    node_vcores: int = 8
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class NotebookJob:
             ended.
         expected_seconds: how long it may take, from its past, so that it is read when it is likely to have ended;
             ``None``: not known.
+        run_id: the Dagster run; notebooks of one run can share Spark sessions.
     """
 
     asset: str
@@ -72,6 +75,7 @@ class NotebookJob:
     timeout_seconds: float | None = None
     run_again_if_deduped: bool = False
     expected_seconds: float | None = None
+    run_id: str = ""
 
 
 @dataclass(frozen=True)

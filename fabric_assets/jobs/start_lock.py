@@ -4,25 +4,36 @@ Fabric does not tell which job instance a lost answer belonged to. While one sta
 sent, so what appears meanwhile is its own.
 """
 
+import asyncio
 import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from filelock import AsyncFileLock
 
 from fabric_assets.client.errors import FabricConfigError
 
 
-def start_lock(*names: str) -> AsyncFileLock:
-    """The lock for what ``names`` identify. Given back by the operating system if its process dies.
+@asynccontextmanager
+async def start_lock(*names: str) -> AsyncIterator[None]:
+    """Hold the lock for what ``names`` identify. Given back by the operating system if its process dies.
 
     Raises:
         FabricConfigError: the folder for locks belongs to somebody else.
     """
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
-    return AsyncFileLock(_folder() / f"{digest}.lock")
+    # One of this process at a time asks for the file: who waits for that must ask again and again.
+    ours = _ours.setdefault((asyncio.get_running_loop(), digest), asyncio.Lock())
+    async with ours, AsyncFileLock(_folder() / f"{digest}.lock"):
+        yield
+
+
+_ours: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = WeakValueDictionary()
 
 
 def _folder() -> Path:

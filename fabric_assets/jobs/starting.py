@@ -56,6 +56,10 @@ class Starting:
         self.in_flight = False
         """Whether a start has been sent, or a job instance found, that ``obtain`` has not returned yet."""
 
+    async def has_left_open(self) -> bool:
+        """Whether an earlier process may have started a job instance that is to be taken over."""
+        return await asyncio.to_thread(self._ledger.left_open) is not None
+
     async def obtain(self) -> str:
         """The id of the job instance to watch.
 
@@ -64,8 +68,7 @@ class Starting:
             FabricError: the service refuses the start, or is out of order for too long.
         """
         self.in_flight = False
-        lock = start_lock(self._client.api_url, self._workspace.id, self._notebook.id)
-        async with lock:
+        async with start_lock(self._client.api_url, self._workspace.id, self._notebook.id):
             left_open = await asyncio.to_thread(self._ledger.left_open)
             self.in_flight = left_open is not None
             if left_open is not None and (taken := await self._take_over(left_open)) is not None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import dagster as dg
 
-from fabric_assets import FabricResource, notebook_asset
+from fabric_assets import FabricResource, fabric_executor, notebook_asset
 from fabric_assets.client.fabric_client import FabricClient, JobReading
 from fabric_assets.client.models import COMPLETED, Accepted
-from fabric_assets.definitions import step_processes as default_executor
 from fabric_assets.instance_ledger import InstanceLedger
 from fabric_assets.jobs.ledger import Attempt
 from fabric_assets.jobs.notebook_job import JobOutcome
@@ -41,8 +40,8 @@ BOUNDARIES = (
 EXECUTORS = {
     "in_process": dg.in_process_executor,
     "multiprocess": dg.multiprocess_executor.configured({"max_concurrent": len(BOUNDARIES)}),
-    "step_processes": default_executor,
-    "step_processes_with_retries": default_executor,
+    "one_process": fabric_executor,
+    "multiprocess_with_retries": fabric_executor.configured({"multiprocess": {}}),
 }
 
 defs = dg.Definitions(
@@ -68,12 +67,12 @@ def multiprocess() -> dg.JobDefinition:
     return defs.resolve_job_def("multiprocess")
 
 
-def step_processes() -> dg.JobDefinition:
-    return defs.resolve_job_def("step_processes")
+def one_process() -> dg.JobDefinition:
+    return defs.resolve_job_def("one_process")
 
 
-def step_processes_with_retries() -> dg.JobDefinition:
-    return defs.resolve_job_def("step_processes_with_retries")
+def multiprocess_with_retries() -> dg.JobDefinition:
+    return defs.resolve_job_def("multiprocess_with_retries")
 
 
 JOBS = {
@@ -81,8 +80,8 @@ JOBS = {
     for name, job in {
         "in_process": in_process,
         "multiprocess": multiprocess,
-        "step_processes": step_processes,
-        "step_processes_with_retries": step_processes_with_retries,
+        "one_process": one_process,
+        "multiprocess_with_retries": multiprocess_with_retries,
     }.items()
 }
 
@@ -100,16 +99,16 @@ def kill_at_boundaries(markers: Path) -> None:
             return
         os.kill(os.getpid(), signal.SIGKILL)
 
-    run_notebook: Callable[..., JobOutcome] = FabricResource.run_notebook
+    run_notebook: Callable[..., Awaitable[JobOutcome]] = FabricResource.run_notebook_async
     write, claim = InstanceLedger.write, InstanceLedger.claim
     start_job_instance: Callable[..., Awaitable[Accepted]] = FabricClient.start_job_instance
     get_job_instance: Callable[..., Awaitable[JobReading]] = FabricClient.get_job_instance
     handle_new_event: Callable[..., None] = dg.DagsterInstance.handle_new_event
 
-    def dying_run_notebook(self: FabricResource, notebook: str, **options: Any) -> JobOutcome:
+    async def dying_run_notebook(self: FabricResource, notebook: str, **options: Any) -> JobOutcome:
         nonlocal computed
         computed = options["asset"]
-        outcome = run_notebook(self, notebook, **options)
+        outcome = await run_notebook(self, notebook, **options)
         die_at(BEFORE_MATERIALIZATION)
         return outcome
 
@@ -130,8 +129,8 @@ def kill_at_boundaries(markers: Path) -> None:
         die_at(AFTER_POST)
         return accepted
 
-    async def dying_read(self: FabricClient, *arguments: Any) -> JobReading:
-        reading = await get_job_instance(self, *arguments)
+    async def dying_read(self: FabricClient, *arguments: Any, **options: Any) -> JobReading:
+        reading = await get_job_instance(self, *arguments, **options)
         if not reading.job_instance.has_ended:
             die_at(RUNNING)
         return reading
@@ -144,7 +143,7 @@ def kill_at_boundaries(markers: Path) -> None:
             die_at(AFTER_MATERIALIZATION)
 
     for owner, replacement in (
-        (FabricResource, {"run_notebook": dying_run_notebook}),
+        (FabricResource, {"run_notebook_async": dying_run_notebook}),
         (InstanceLedger, {"write": dying_write, "claim": dying_claim}),
         (FabricClient, {"start_job_instance": dying_start, "get_job_instance": dying_read}),
         (dg.DagsterInstance, {"handle_new_event": dying_handle_new_event}),

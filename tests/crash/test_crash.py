@@ -22,11 +22,13 @@ from tests.crash.run_worker import execute
 
 STARTED_BEFORE_THE_CRASH = [name for name in BOUNDARIES if name not in (BEFORE_INTENT, BEFORE_POST)]
 
+ALL_STEPS_IN_ONE_PROCESS = ("in_process", "one_process")
+
 
 def kill_and_recover(place: Place, executor: str) -> None:
     """All boundaries under one executor: in one run where steps have processes of their own, else in one run each."""
-    if executor == "in_process":
-        kill_run_workers(place)
+    if executor in ALL_STEPS_IN_ONE_PROCESS:
+        kill_run_workers(place, executor)
     elif executor.endswith("_with_retries"):
         worker = place.run_worker(executor, "start", killing=True)
         take_over(place)
@@ -37,10 +39,10 @@ def kill_and_recover(place: Place, executor: str) -> None:
     place.mark_dead_runs_failed()
     assert sorted(marker.name for marker in place.markers.iterdir()) == sorted(BOUNDARIES)
     assert [place.statuses(name) for name in HELD] == [["InProgress"]] * len(HELD)
-    # One after the other under the in-process executor: what still runs comes first.
+    # One run after the other: what still runs comes first.
     failed = sorted(place.runs(), key=lambda run: dg.AssetKey(RUNNING) not in (run.asset_selection or ()))
     recovering = place.run_worker(executor, *(f"from_failure:{run.run_id}" for run in failed))
-    if executor == "in_process":
+    if executor in ALL_STEPS_IN_ONE_PROCESS:
         place.wait_for("taken over", lambda: "takes over" in place.lines(RUNNING))
         place.release()
     else:
@@ -48,8 +50,8 @@ def kill_and_recover(place: Place, executor: str) -> None:
     recovering.wait(DEADLINE_SECONDS)
 
 
-def kill_run_workers(place: Place) -> None:
-    workers = [place.run_worker("in_process", f"start:{name}", killing=True) for name in BOUNDARIES]
+def kill_run_workers(place: Place, executor: str) -> None:
+    workers = [place.run_worker(executor, f"start:{name}", killing=True) for name in BOUNDARIES]
     assert [worker.wait(DEADLINE_SECONDS) for worker in workers] == [-signal.SIGKILL] * len(workers)
 
 
@@ -59,7 +61,7 @@ def take_over(place: Place) -> None:
 
 
 @pytest.fixture(
-    scope="module", params=["in_process", "multiprocess", "step_processes", "step_processes_with_retries"]
+    scope="module", params=["in_process", "multiprocess", "one_process", "multiprocess_with_retries"]
 )
 def executor(request: pytest.FixtureRequest) -> str:
     name: str = request.param
@@ -90,7 +92,8 @@ def test_dagster_repeats_the_step_of_a_killed_process_only_if_the_job_says_so(
     killed = [run for run in place.runs() if run.parent_run_id is None]
     ends = {
         "in_process": [],  # nobody was left to note it
-        "step_processes_with_retries": [
+        "one_process": [],
+        "multiprocess_with_retries": [
             dg.DagsterEventType.STEP_UP_FOR_RETRY,
             dg.DagsterEventType.STEP_SUCCESS,
         ],
@@ -98,10 +101,10 @@ def test_dagster_repeats_the_step_of_a_killed_process_only_if_the_job_says_so(
     assert [place.step_events(run, name) for run in killed for name in selected(run)] == [ends] * len(
         BOUNDARIES
     )
-    success = executor == "step_processes_with_retries"
+    success = executor == "multiprocess_with_retries"
     assert {run.is_success for run in killed} == {success}
     assert {run.is_success for run in place.runs() if run not in killed} == (set() if success else {True})
-    if executor != "in_process":
+    if executor not in ALL_STEPS_IN_ONE_PROCESS:
         (run,) = killed
         assert "was terminated by signal 9 (SIGKILL)" in place.engine_messages(run, RUNNING)
 
@@ -113,7 +116,7 @@ def selected(run: dg.DagsterRun) -> list[str]:
 @pytest.mark.parametrize("survives", [False, True], ids=["everything", "all but its step's process"])
 def test_a_run_that_is_killed_while_its_notebook_runs_is_taken_over(tmp_path: Path, survives: bool) -> None:
     with crash_place(tmp_path) as place:
-        worker = place.run_worker("step_processes", f"start:{RUNNING}")
+        worker = place.run_worker("multiprocess", f"start:{RUNNING}")
         place.wait_for("running", lambda: "is InProgress" in place.lines(RUNNING))
         processes = psutil.Process(worker.pid).children(recursive=True)
         (os.kill if survives else os.killpg)(worker.pid, signal.SIGKILL)

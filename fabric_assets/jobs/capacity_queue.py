@@ -1,0 +1,203 @@
+"""A queue in front of a Spark capacity: jobs started over the public API are not queued by Fabric, but fail."""
+
+import asyncio
+import heapq
+import itertools
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fabric_assets.client.errors import FabricConfigError
+from fabric_assets.jobs.notebook_job import Tell
+
+SKU_VCORES = {
+    "F2": 20,
+    "F4": 24,
+    "F8": 48,
+    "F16": 96,
+    "F32": 192,
+    "F64": 384,
+    "F128": 768,
+    "F256": 1536,
+    "F512": 3072,
+    "TRIAL": 128,
+}
+"""Spark vCores of a capacity with its burst factor (Fabric's documentation of Spark job concurrency)."""
+
+_GROWTH = 0.1
+_DECREASE = 0.9
+_PROBE_GROWTH = 1.5
+_LONGEST_IN_SHORTEST_PROBES = 10.0
+
+
+def capacity_vcores(capacity: str | None) -> int | None:
+    """VCores of a capacity that is given as the name of an SKU or as a number of vCores.
+
+    Raises:
+        FabricConfigError: it is neither.
+    """
+    text = (capacity or "").strip()
+    if not text:
+        return None
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    if (vcores := SKU_VCORES.get(text.upper())) is not None:
+        return vcores
+    raise FabricConfigError(
+        f"capacity {capacity!r} is no number of vCores and none of the SKUs {', '.join(SKU_VCORES)}"
+    )
+
+
+@dataclass
+class Place:
+    """A place on the capacity, with the vCores that it takes up."""
+
+    vcores: int
+    given_back: bool = False
+
+
+class CapacityQueue:
+    """Lets jobs onto a capacity in the order of their coming, as long as their vCores fit.
+
+    What others use on the same capacity is not known. It shows when a start finds no room: then no more is tried at
+    once than has just fitted, and a little more again from time to time.
+
+    Args:
+        vcores: what the capacity has; ``None``: not known, it is learned from starts that find no room.
+        probe_seconds: how long after a start that found no room a little more is tried; where nothing fits at all,
+            it grows to ten times that.
+    """
+
+    def __init__(self, vcores: int | None, probe_seconds: float) -> None:
+        self._most = math.inf if vcores is None else float(vcores)
+        self._limit = self._most
+        self._shortest_probe_seconds = self._probe_seconds = probe_seconds
+        self._in_use = 0
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._tickets = itertools.count()
+        self._sessions: Counter[str] = Counter()
+        self._probe: asyncio.TimerHandle | None = None
+
+    def ticket(self) -> int:
+        """A number that says whose turn is first; a job keeps it when it must start again."""
+        return next(self._tickets)
+
+    @asynccontextmanager
+    async def place(
+        self,
+        ticket: int,
+        vcores: int,
+        *,
+        session: str | None = None,
+        at_once: bool = False,
+        tell: Tell | None = None,
+    ) -> AsyncIterator[Place]:
+        """Wait for a place and hold it.
+
+        Args:
+            ticket: from ``ticket``.
+            vcores: what the job needs.
+            session: the Spark session that the job shares with others; all of them together take up ``vcores``.
+            at_once: do not wait: the job runs already.
+            tell: gets a line when the waiting begins and one when it ends.
+
+        Raises:
+            FabricConfigError: the job would not fit even if it were alone.
+        """
+        if vcores > self._most:
+            raise FabricConfigError(
+                f"the notebook needs {vcores} vCores by its compute settings, and the capacity has "
+                f"{self._most:.0f}: take smaller compute settings or a larger capacity"
+            )
+        shared = session is not None and self._sessions[session] > 0
+        if session is not None:
+            self._sessions[session] += 1
+        place = Place(0 if shared else vcores)
+        try:
+            if shared or at_once or (not self._waiting and self._fits(vcores)):
+                self._in_use += place.vcores
+            else:
+                await self._wait(ticket, vcores, tell)
+            try:
+                yield place
+            finally:
+                if not place.given_back:
+                    self._probe_seconds = self._shortest_probe_seconds
+                    self._give_back(place)
+        finally:
+            if session is not None:
+                self._sessions[session] -= 1
+
+    def no_room(self, place: Place) -> None:
+        """The job in this place found no room on the capacity."""
+        survivors = self._in_use - place.vcores
+        self._limit = min(self._limit * _DECREASE, float(survivors))
+        self._give_back(place)
+        self._probe_later()
+        if survivors == 0:
+            longest = self._shortest_probe_seconds * _LONGEST_IN_SHORTEST_PROBES
+            self._probe_seconds = min(self._probe_seconds * _PROBE_GROWTH, longest)
+
+    async def _wait(self, ticket: int, vcores: int, tell: Tell | None) -> None:
+        admitted = asyncio.get_running_loop().create_future()
+        if tell is not None:
+            position = 1 + sum(
+                1 for other, _, future in self._waiting if other < ticket and not future.done()
+            )
+            limit = "" if math.isinf(self._limit) else f" of {self._limit:.0f}"
+            tell(
+                f"waits for {vcores} vCores at position {position} of the queue; "
+                f"{self._in_use}{limit} vCores of the capacity are in use"
+            )
+        heapq.heappush(self._waiting, (ticket, vcores, admitted))
+        if self._probe is None and self._limit < self._most:
+            self._probe_later()
+        since = time.monotonic()
+        try:
+            await admitted
+        except asyncio.CancelledError:
+            if admitted.done() and not admitted.cancelled():
+                self._in_use -= vcores
+            admitted.cancel()
+            self._let_in()
+            raise
+        if tell is not None:
+            tell(f"has its {vcores} vCores after {time.monotonic() - since:.0f} s in the queue")
+
+    def _fits(self, vcores: int) -> bool:
+        # What is larger than the limit goes alone. The limit is 0 where not even one job found room.
+        return self._in_use + vcores <= self._limit or (self._in_use == 0 and self._limit > 0)
+
+    def _let_in(self) -> None:
+        while self._waiting:
+            _, vcores, admitted = self._waiting[0]
+            if not admitted.done():
+                if not self._fits(vcores):
+                    return
+                self._in_use += vcores
+                admitted.set_result(None)
+            heapq.heappop(self._waiting)
+
+    def _give_back(self, place: Place) -> None:
+        place.given_back = True
+        self._in_use -= place.vcores
+        self._let_in()
+
+    def _probe_later(self) -> None:
+        if self._probe is not None:
+            self._probe.cancel()
+        wait = self._probe_seconds * random.uniform(0.8, 1.2)  # noqa: S311 -- spreads starts, no secret
+        self._probe = asyncio.get_running_loop().call_later(wait, self._try_more)
+
+    def _try_more(self) -> None:
+        """No start has found the capacity full for a while."""
+        self._probe = None
+        least = self._waiting[0][1] if self._waiting else 1
+        self._limit = min(self._most, self._limit + max(least, self._limit * _GROWTH))
+        self._let_in()
+        if self._waiting and self._limit < self._most:
+            self._probe_later()
