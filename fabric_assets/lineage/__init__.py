@@ -51,7 +51,7 @@ _MODULES = {
     "analyze_folder": "analysis",
     "build_graph": "graph",
 }
-__all__ = sorted(_MODULES)  # noqa: PLE0605
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

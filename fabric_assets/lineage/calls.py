@@ -7,14 +7,18 @@ import sys
 from typing import Any
 
 from fabric_assets.lineage import library_calls, spark_calls
+from fabric_assets.lineage.collection_calls import collection_method
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.config import LookupRule, WriterRule
+from fabric_assets.lineage.frame_calls import column_method, frame_attribute, frame_method
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.functions import call_function, construct, member, parameter_names
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
-from fabric_assets.lineage.python_calls import call_builtin, collection_method
-from fabric_assets.lineage.sql import SqlContext, run_sql
+from fabric_assets.lineage.python_calls import call_builtin
+from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
+from fabric_assets.lineage.sql import run_sql
+from fabric_assets.lineage.sql_statements import SqlContext
 from fabric_assets.lineage.strings import format_method, text_method
 from fabric_assets.lineage.tables import UnresolvedNameError
 from fabric_assets.lineage.values import (
@@ -39,16 +43,18 @@ from fabric_assets.lineage.values import (
     map_options,
     options_of,
 )
+from fabric_assets.lineage.words import words
 
-_NOTEBOOK_BUILTINS = frozenset(
-    "display displayHTML get_ipython dbutils exit quit reload_ext __unknown__ help".split()
-)
-_KNOWN_MODULES = frozenset(
-    "pyspark delta deltalake pandas polars numpy duckdb pyarrow notebookutils mssparkutils sempy spark builtins requests httpx "
-    "azure sklearn scipy matplotlib seaborn plotly mlflow great_expectations synapse synapseml yaml msal tqdm dateutil pytz "
-    "openai lightgbm xgboost statsmodels IPython ipywidgets pydantic tenacity jinja2 faker fsspec s3fs adlfs daft "
-    "pyodbc sqlalchemy com graphframes geopandas shapely networkx transformers torch tensorflow prophet semantic_link".split()
-) | frozenset(sys.stdlib_module_names)
+_NOTEBOOK_BUILTINS = words("""
+    display displayHTML get_ipython dbutils exit quit reload_ext __unknown__ help
+""")
+_KNOWN_MODULES = words("""
+    pyspark delta deltalake pandas polars numpy duckdb pyarrow notebookutils mssparkutils sempy spark
+    builtins requests httpx azure sklearn scipy matplotlib seaborn plotly mlflow great_expectations
+    synapse synapseml yaml msal tqdm dateutil pytz openai lightgbm xgboost statsmodels IPython
+    ipywidgets pydantic tenacity jinja2 faker fsspec s3fs adlfs daft pyodbc sqlalchemy com graphframes
+    geopandas shapely networkx transformers torch tensorflow prophet semantic_link
+""") | frozenset(sys.stdlib_module_names)
 _BUILTIN_NAMES = frozenset(dir(builtins))
 
 
@@ -66,7 +72,7 @@ def attribute(interpreter: Interpreter, owner: Any, name: str) -> Any:
             return Lib("spark")
         return Bound(owner, name)
     if isinstance(owner, Frame):
-        return spark_calls.frame_attribute(owner, name)
+        return frame_attribute(owner, name)
     if isinstance(owner, Unknown | Bound):
         return spark_calls.unknown_attribute(owner, name)
     return Bound(owner, name)
@@ -152,13 +158,13 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
     if isinstance(owner, Items | Mapping):
         return collection_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, Frame):
-        return spark_calls.frame_method(interpreter, owner, name, arguments, keywords)
+        return frame_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, Reader):
-        return spark_calls.reader_method(interpreter, owner, name, arguments, keywords)
+        return reader_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, Writer):
-        return spark_calls.writer_method(interpreter, owner, name, arguments, keywords)
+        return writer_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, TableWriter):
-        return spark_calls.table_writer_method(interpreter, owner, name, arguments)
+        return table_writer_method(interpreter, owner, name, arguments)
     if isinstance(owner, DeltaTableValue):
         return spark_calls.delta_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, DeltaBuilder):
@@ -166,10 +172,10 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
     if isinstance(owner, SqlConnection):
         return library_calls.connection_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, Column):
-        return spark_calls.column_method(owner, name, arguments, keywords)
+        return column_method(owner, name, arguments, keywords)
     if isinstance(owner, Lib):
         return _library(interpreter, f"{owner.name}.{name}", arguments, keywords, declared=True)
-    return spark_calls.unknown_method(interpreter, name, arguments, keywords)
+    return library_calls.unknown_method(interpreter, name, arguments, keywords)
 
 
 def _format_text(owner: Text, arguments: list[Any], keywords: dict[str, Any]) -> Any:

@@ -15,7 +15,6 @@ from fabric_assets.lineage.values import (
     Items,
     Lib,
     Mapping,
-    Never,
     OneOf,
     Scope,
     Unknown,
@@ -51,6 +50,8 @@ class Interpreter:
         self,
         session: Session,
         evaluate: Callable[["Interpreter", ast.expr], Any],
+        statements: dict[type, Callable[["Interpreter", Any], Flow]],
+        invoke: Callable[["Interpreter", Any, list[Any], dict[str, Any]], Any],
         run_notebook: Callable[["Interpreter", str], None],
     ) -> None:
         self.session = session
@@ -63,9 +64,11 @@ class Interpreter:
         self.pinned = 0  # inside a function or a notebook that was included: the line of the call counts
         self.first_line = 1
         self._evaluate = evaluate
+        self._invoke = invoke
+        self._statements = statements
         self._branchings = count(1)
         self._conditions: dict[tuple[Any, ...], tuple[int, list[Any]]] = {}
-        self._loop_depth = 0
+        self.loop_depth = 0
 
     # -- names
 
@@ -75,6 +78,10 @@ class Interpreter:
         if not self.pinned:
             self.session.line = self.first_line + node.lineno - 1
         return self._evaluate(self, node)
+
+    def invoke(self, function: Any, arguments: list[Any], keywords: dict[str, Any] | None = None) -> Any:
+        """The value of a call that a library makes, such as that of a callback."""
+        return self._invoke(self, function, arguments, keywords or {})
 
     def lookup(self, name: str) -> Any | None:
         """The value of a name, ``None`` if it has none."""
@@ -158,49 +165,8 @@ class Interpreter:
         return Flow.NEXT
 
     def _statement(self, node: ast.stmt) -> Flow:
-        handler = _STATEMENTS.get(type(node))
+        handler = self._statements.get(type(node))
         return handler(self, node) if handler is not None else Flow.NEXT
-
-    def _expression(self, node: ast.Expr) -> Flow:
-        return Flow.EXIT if isinstance(self.evaluate(node.value), Never) else Flow.NEXT
-
-    def _assignment(self, node: ast.Assign) -> Flow:
-        value = self.evaluate(node.value)
-        if isinstance(value, Never):
-            return Flow.EXIT
-        for target in node.targets:
-            self.assign(target, value)
-        return Flow.NEXT
-
-    def _annotated(self, node: ast.AnnAssign) -> Flow:
-        if node.value is not None:
-            self.assign(node.target, self.evaluate(node.value))
-        return Flow.NEXT
-
-    def _augmented(self, node: ast.AugAssign) -> Flow:
-        load = ast.copy_location(_loaded(node.target), node.target)
-        operation = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
-        owner = self.evaluate(load) if isinstance(node.op, ast.Add) else None
-        if isinstance(owner, Items) and owner.kind == "list":
-            added = self.evaluate(node.value)
-            if isinstance(added, Items):
-                owner.items.extend(added.items)
-                owner.complete = owner.complete and added.complete
-            else:
-                owner.complete = False
-            return Flow.NEXT
-        self.assign(node.target, self.evaluate(operation))
-        return Flow.NEXT
-
-    def _return(self, node: ast.Return) -> Flow:
-        value = self.evaluate(node.value) if node.value is not None else Const(None)
-        guard = frozenset(self.session.branches.items())
-        self.returned.append((guard, value))
-        return Flow.RETURN
-
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Flow:
-        self.bind(node.name, self.make_function(node, node.name))
-        return Flow.NEXT
 
     def make_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> Function:
         """The function as a value, its defaults evaluated now."""
@@ -221,77 +187,6 @@ class Interpreter:
         )
         return Function(node, self.scope, name, defaults, decorators=names)
 
-    def _class(self, node: ast.ClassDef) -> Flow:
-        bases = tuple(self.evaluate(base) for base in node.bases)
-        outer, self.scope = self.scope, Scope({}, self.scope)
-        fields = tuple(
-            entry.target.id
-            for entry in node.body
-            if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name)
-        )
-        try:
-            self.run(node.body)
-            names = self.scope.names
-        finally:
-            self.scope = outer
-        inherited = tuple(f for base in bases if isinstance(base, ClassValue) for f in base.fields)
-        value = ClassValue(node.name, names, bases, (*inherited, *(f for f in fields if f not in inherited)))
-        for attribute in names.values():
-            if isinstance(attribute, Function):
-                attribute.owner = value
-                attribute.scope = outer
-        self.bind(node.name, value)
-        return Flow.NEXT
-
-    def _import(self, node: ast.Import) -> Flow:
-        for alias in node.names:
-            if alias.asname:
-                self.bind(alias.asname, Lib(alias.name))
-            else:
-                top = alias.name.partition(".")[0]
-                if not isinstance(self.lookup(top), Lib) or top not in ("notebookutils", "mssparkutils"):
-                    self.bind(top, Lib(top))
-        return Flow.NEXT
-
-    def _import_from(self, node: ast.ImportFrom) -> Flow:
-        module = node.module or ""
-        for alias in node.names:
-            if alias.name == "*":
-                self.bind(f"*{module}", Lib(module))
-                if module == "delta.tables":
-                    self.bind("DeltaTable", Lib("delta.tables.DeltaTable"))
-                elif module == "deltalake":
-                    self.bind("DeltaTable", Lib("deltalake.DeltaTable"))
-                    self.bind("write_deltalake", Lib("deltalake.write_deltalake"))
-            elif alias.name in ("mssparkutils", "notebookutils"):
-                self.bind(alias.asname or alias.name, Lib("notebookutils"))
-            else:
-                self.bind(alias.asname or alias.name, Lib(f"{module}.{alias.name}"))
-        return Flow.NEXT
-
-    def _delete(self, node: ast.Delete) -> Flow:
-        for target in node.targets:
-            if isinstance(target, ast.Name):
-                self.scope.names.pop(target.id, None)
-        return Flow.NEXT
-
-    def _global(self, node: ast.Global) -> Flow:
-        if self.scope.outer is not None:
-            self.scope.globals_declared.update(node.names)
-        return Flow.NEXT
-
-    def _with(self, node: ast.With | ast.AsyncWith) -> Flow:
-        for item in node.items:
-            value = self.evaluate(item.context_expr)
-            if item.optional_vars is not None:
-                self.assign(item.optional_vars, value)
-        return self.run(node.body)
-
-    def _raise(self, node: ast.Raise) -> Flow:
-        if node.exc is not None:
-            self.evaluate(node.exc)
-        return Flow.RAISE
-
     # -- branches
 
     def decided(self, value: Any) -> bool | None:
@@ -307,15 +202,6 @@ class Interpreter:
             else:
                 return None
         return results.pop() if len(results) == 1 else None
-
-    def _if(self, node: ast.If) -> Flow:
-        condition = self.evaluate(node.test)
-        decision = self.decided(condition)
-        if decision is not None:
-            return self.run(node.body if decision else node.orelse)
-        return self.branch(
-            [lambda: self.run(node.body), lambda: self.run(node.orelse)], self.branching(node.test)
-        )
 
     def branching(self, test: ast.expr) -> int:
         """One number for the same condition on the same values, so that two ``if`` agree."""
@@ -384,79 +270,7 @@ class Interpreter:
                     merged[name] = one_of([(frozenset({(number, p)}), value) for p, value in values])
         return merged
 
-    def _match(self, node: ast.Match) -> Flow:
-        subject = self.evaluate(node.subject)
-        bodies: list[Callable[[], Flow]] = []
-        exhaustive = False
-        for case in node.cases:
-            pattern = case.pattern
-            if isinstance(pattern, ast.MatchValue) and isinstance(subject, Const) and not subject.overridable:
-                value = self.evaluate(pattern.value)
-                if isinstance(value, Const) and value.value != subject.value:
-                    continue
-                if isinstance(value, Const) and case.guard is None and not bodies:
-                    return self.run(case.body)
-            exhaustive = isinstance(pattern, ast.MatchAs) and pattern.pattern is None and case.guard is None
-            bodies.append(lambda case=case: self._case(case, subject))  # type: ignore[misc]
-        if not exhaustive:
-            bodies.append(lambda: Flow.NEXT)
-        return self.branch(bodies)
-
-    def _case(self, case: ast.match_case, subject: Any) -> Flow:
-        for node in ast.walk(case.pattern):
-            if isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
-                self.bind(node.name, subject if node is case.pattern else Unknown())
-        return self.run(case.body)
-
-    def _try(self, node: ast.Try) -> Flow:
-        def body() -> Flow:
-            flow = self.run(node.body)
-            return self.run(node.orelse) if flow is Flow.NEXT else flow
-
-        def handler(entry: ast.ExceptHandler) -> Flow:
-            # The exception may come after any statement: what the body assigned may or may not be there.
-            self.branch([lambda: Flow.NEXT, lambda: self._quietly(node.body)])
-            if entry.name:
-                self.bind(entry.name, Unknown("an exception"))
-            return self.run(entry.body)
-
-        bodies: list[Callable[[], Flow]] = [body]
-        bodies += [lambda entry=entry: handler(entry) for entry in node.handlers]  # type: ignore[misc]
-        flow = self.branch(bodies) if node.handlers else body()
-        final = self.run(node.finalbody)
-        return final if final is not Flow.NEXT else flow
-
-    def _quietly(self, statements: Sequence[ast.stmt]) -> Flow:
-        """Only the assignments of plain values: the rest was noted when the body was followed."""
-        for statement in statements:
-            if isinstance(statement, ast.Assign) and isinstance(
-                statement.value, ast.Constant | ast.JoinedStr | ast.Name
-            ):
-                self._statement(statement)
-        return Flow.NEXT
-
     # -- loops
-
-    def _for(self, node: ast.For | ast.AsyncFor) -> Flow:
-        iterable = self.evaluate(node.iter)
-        items, complete = self.iterate(iterable)
-        if not items and not complete:
-            return self._unknown_loop(
-                node.body, node.orelse, lambda: self.assign(node.target, self.element(iterable))
-            )
-        if len(items) > MAX_ITERATIONS:
-            self.session.gap(f"a loop over {len(items)} items: only the first {MAX_ITERATIONS} are followed")
-            items = items[:MAX_ITERATIONS]
-        for item in items:
-            self.assign(node.target, item)
-            flow = self.run(node.body)
-            if flow is Flow.BREAK:
-                return Flow.NEXT
-            if flow in (Flow.RETURN, Flow.RAISE, Flow.EXIT):
-                return flow
-        if not complete:
-            self._unknown_loop(node.body, [], lambda: self.assign(node.target, self.element(iterable)))
-        return self.run(node.orelse)
 
     def element(self, iterable: Any) -> Any:
         """What is known about an item of something whose items are not known."""
@@ -464,36 +278,24 @@ class Interpreter:
             return Unknown(iterable.reason)
         return Unknown("an item of a collection that is only known when the notebook runs")
 
-    def _unknown_loop(
+    def unknown_loop(
         self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], prepare: Callable[[], None]
     ) -> Flow:
+        """Follow the body of a loop whose iterations are not known; `prepare` sets its variable."""
+
         def once() -> Flow:
             prepare()
             flow = self.run(body)
             return Flow.NEXT if flow in (Flow.BREAK, Flow.CONTINUE) else flow
 
         # Twice, so that what one iteration leaves behind reaches the next; once where loops are nested deeply.
-        self._loop_depth += 1
+        self.loop_depth += 1
         try:
-            for _ in range(2 if self._loop_depth <= 2 else 1):
+            for _ in range(2 if self.loop_depth <= 2 else 1):
                 self.branch([once, lambda: Flow.NEXT])
         finally:
-            self._loop_depth -= 1
+            self.loop_depth -= 1
         return self.run(orelse)
-
-    def _while(self, node: ast.While) -> Flow:
-        for _ in range(MAX_ITERATIONS):
-            decision = self.decided(self.evaluate(node.test))
-            if decision is False:
-                return self.run(node.orelse)
-            if decision is None or isinstance(node.test, ast.Constant):
-                break
-            flow = self.run(node.body)
-            if flow is Flow.BREAK:
-                return Flow.NEXT
-            if flow in (Flow.RETURN, Flow.RAISE, Flow.EXIT):
-                return flow
-        return self._unknown_loop(node.body, node.orelse, lambda: None)
 
     def iterate(self, value: Any) -> tuple[list[Any], bool]:
         """The items of a value, and whether there are no more."""
@@ -549,31 +351,3 @@ def _size(value: Items | Mapping) -> int:
 
 def _hashable(value: Any) -> bool:
     return isinstance(value, str | int | float | bool | bytes | tuple | type(None))
-
-
-_STATEMENTS: dict[type, Callable[[Interpreter, Any], Flow]] = {
-    ast.Expr: Interpreter._expression,
-    ast.Assign: Interpreter._assignment,
-    ast.AnnAssign: Interpreter._annotated,
-    ast.AugAssign: Interpreter._augmented,
-    ast.Return: Interpreter._return,
-    ast.FunctionDef: Interpreter._function,
-    ast.AsyncFunctionDef: Interpreter._function,
-    ast.ClassDef: Interpreter._class,
-    ast.Import: Interpreter._import,
-    ast.ImportFrom: Interpreter._import_from,
-    ast.Delete: Interpreter._delete,
-    ast.Global: Interpreter._global,
-    ast.With: Interpreter._with,
-    ast.AsyncWith: Interpreter._with,
-    ast.Raise: Interpreter._raise,
-    ast.If: Interpreter._if,
-    ast.Match: Interpreter._match,
-    ast.Try: Interpreter._try,
-    ast.TryStar: Interpreter._try,
-    ast.For: Interpreter._for,
-    ast.AsyncFor: Interpreter._for,
-    ast.While: Interpreter._while,
-    ast.Break: lambda _, __: Flow.BREAK,
-    ast.Continue: lambda _, __: Flow.CONTINUE,
-}

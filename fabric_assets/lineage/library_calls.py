@@ -3,11 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.columns import library_column
+from fabric_assets.lineage.frame_calls import FRAME_SIGNS, frame_method, frames_in
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.notebook_calls import run_multiple, run_one
-from fabric_assets.lineage.python_calls import call_standard_library, run_callback, run_submitted
-from fabric_assets.lineage.spark_calls import _frames_in, delta_call, delta_method, read_path, write_path
-from fabric_assets.lineage.sql import SqlContext, run_sql
+from fabric_assets.lineage.spark_calls import delta_call, delta_method
+from fabric_assets.lineage.sql import run_sql
+from fabric_assets.lineage.sql_statements import SqlContext
+from fabric_assets.lineage.standard_library import call_standard_library, run_submitted
+from fabric_assets.lineage.storage import read_path, write_path, write_target
 from fabric_assets.lineage.tables import DEFAULT_TOKEN, HOME_TOKEN
 from fabric_assets.lineage.values import (
     Const,
@@ -31,18 +34,6 @@ _SPARK_DELTA = ("delta.tables.DeltaTable", "delta.DeltaTable")
 _RS_DELTA = ("deltalake.DeltaTable", "deltalake.table.DeltaTable")
 _WRITE_DELTA = ("deltalake.write_deltalake", "deltalake.writer.write_deltalake", "deltalake.write_deltalake")
 _EXPRESSIONS = ("pyspark.sql.functions.", "polars.", "pyspark.sql.connect.functions.")
-_TARGETS = (
-    "path",
-    "target",
-    "table_or_uri",
-    "where",
-    "root_path",
-    "table",
-    "destination",
-    "root",
-    "fname",
-    "excel_writer",
-)
 _SOURCES = (
     "source",
     "path",
@@ -85,7 +76,7 @@ def call_library(
             write_target(interpreter, "DeltaTable.create", Frame(), arguments, keywords)
         return Unknown()
     if name in _WRITE_DELTA:
-        frames = [frame for value in [*arguments[1:], *keywords.values()] for frame in _frames_in(value)]
+        frames = [frame for value in [*arguments[1:], *keywords.values()] for frame in frames_in(value)]
         write_target(
             interpreter, "write_deltalake", Frame.union(frames) if frames else Frame(), arguments, keywords
         )
@@ -110,9 +101,9 @@ def _data_call(
     interpreter: "Interpreter", name: str, last: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any | None:
     """A function that reads or writes files or tables by its name: ``pl.scan_delta``, ``pq.write_table``."""
-    frames = [frame for value in [*arguments, *keywords.values()] for frame in _frames_in(value)]
+    frames = [frame for value in [*arguments, *keywords.values()] for frame in frames_in(value)]
     if last.startswith(("write_", "to_", "save_", "sink_")) and frames:
-        targets = [value for value in arguments if not _frames_in(value)]
+        targets = [value for value in arguments if not frames_in(value)]
         write_target(interpreter, last, Frame.union(frames), targets, keywords)
         return Unknown()
     if last.startswith(("read_", "scan_", "load_")) or name in ("pyarrow.dataset.dataset", "dataset.dataset"):
@@ -131,6 +122,15 @@ def _data_call(
     return None
 
 
+def unknown_method(
+    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """The value of a method call on a value of which nothing is known."""
+    if name in FRAME_SIGNS:
+        return frame_method(interpreter, Frame(), name, arguments, keywords)
+    return opaque_call(interpreter, arguments, keywords, method=name)
+
+
 def opaque_call(
     interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any], method: str = ""
 ) -> Any:
@@ -144,28 +144,9 @@ def opaque_call(
             if isinstance(option, Partial) or (
                 isinstance(option, Function) and option.node not in interpreter.call_stack
             ):
-                run_callback(interpreter, option, [])
-    frames = [frame for value in [*arguments, *keywords.values()] for frame in _frames_in(value)]
+                interpreter.invoke(option, [])
+    frames = [frame for value in [*arguments, *keywords.values()] for frame in frames_in(value)]
     return Frame().opaque(*frames) if frames else Unknown()
-
-
-def write_target(
-    interpreter: "Interpreter", name: str, frame: Frame, arguments: list[Any], keywords: dict[str, Any]
-) -> None:
-    """Note that a function or method writes to the path that is its first argument or its ``target``."""
-    target = next((keywords[key] for key in _TARGETS if key in keywords), arguments[0] if arguments else None)
-    if target is None:
-        return
-    mode = keywords.get("mode")
-    replaces = isinstance(mode, Const) and mode.value == "overwrite" and "predicate" not in keywords
-    for _, option in options_of(target):
-        if isinstance(option, DeltaTableValue):
-            for table in option.targets:
-                interpreter.session.write(table, frame, replaces=replaces)
-            return
-    is_delta = "delta" in name.lower()
-    if is_delta or not isinstance(target, Unknown):
-        write_path(interpreter, target, name, frame, replaces=replaces, quiet=not is_delta)
 
 
 def _delta_table(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -203,7 +184,7 @@ def connection_method(
         context = SqlContext(owner.dialect, owner.database, owner.is_warehouse, frames)
         return run_sql(session, first, context)
     if name == "register" and len(arguments) > 1:
-        frames_given = _frames_in(arguments[1])
+        frames_given = frames_in(arguments[1])
         if isinstance(first, Const) and frames_given:
             session.views[str(first.value).lower()] = frames_given[0]
         return owner
@@ -326,5 +307,5 @@ def _sempy(interpreter: "Interpreter", name: str, arguments: list[Any], keywords
         return arguments[0] if arguments else Const(HOME_TOKEN)
     if name == "get_lakehouse_id":
         return Const(DEFAULT_TOKEN)
-    frames = [frame for value in [*arguments, *keywords.values()] for frame in _frames_in(value)]
+    frames = [frame for value in [*arguments, *keywords.values()] for frame in frames_in(value)]
     return Frame().opaque(*frames) if frames else Frame()

@@ -127,15 +127,15 @@ def _statement_lines(source: str) -> set[int]:
     starts = {0}
     depth = line = 0
     for match in _TOKEN.finditer(source):
-        token = match[0]
-        if token in "([{":
+        piece = match[0]
+        if piece in "([{":
             depth += 1
-        elif token in ")]}":
+        elif piece in ")]}":
             depth = max(depth - 1, 0)
-        elif token == "\n":
+        elif piece == "\n":
             line += 1
             if depth == 0:
                 starts.add(line)
         else:
-            line += token.count("\n")
+            line += piece.count("\n")
     return starts

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from fabric_assets.lineage.calls import invoke
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.expressions import evaluate
 from fabric_assets.lineage.interpreter import Flow, Interpreter
@@ -14,7 +15,9 @@ from fabric_assets.lineage.magics import CellSyntaxError, assigned_names, parse_
 from fabric_assets.lineage.results import NotebookLineage, Unresolved
 from fabric_assets.lineage.session import BudgetExceededError, Session
 from fabric_assets.lineage.source import Attached, Cell, NotebookSource
-from fabric_assets.lineage.sql import SqlContext, run_sql
+from fabric_assets.lineage.sql import run_sql
+from fabric_assets.lineage.sql_statements import SqlContext
+from fabric_assets.lineage.statements import STATEMENTS
 from fabric_assets.lineage.tables import Catalog, NameResolver
 from fabric_assets.lineage.values import Const, OneOf, Unknown, from_python
 
@@ -53,7 +56,7 @@ class _Analysis:
         self._catalog = catalog
         resolver = NameResolver(catalog, home=notebook.workspace, default_workspace=notebook.workspace)
         self.session = Session(resolver, config)
-        self._interpreter = Interpreter(self.session, evaluate, self._include)
+        self._interpreter = Interpreter(self.session, evaluate, STATEMENTS, invoke, self._include)
         self._including: list[str] = [notebook.name.lower()]
         default = notebook.default
         if default is None and config.default_lakehouse:

@@ -1,9 +1,6 @@
 """Builtins, collections and the standard library, as far as tables' names are built with them."""
 
-import json
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.frames import Frame
@@ -21,10 +18,8 @@ from fabric_assets.lineage.values import (
     Partial,
     Text,
     Unknown,
-    concatenate,
     from_python,
     map_options,
-    one_of,
     options_of,
     text_of,
     to_python,
@@ -39,15 +34,6 @@ _PURE = {
     "max": max, "min": min, "sum": sum, "sorted": sorted, "repr": repr, "divmod": divmod, "any": any, "all": all,
 }  # fmt: skip
 _COPIES = {"list", "tuple", "set", "frozenset", "reversed", "iter"}
-_SUBMITS = {
-    "submit",
-    "apply_async",
-    "apply",
-    "create_task",
-    "run_coroutine_threadsafe",
-    "to_thread",
-    "run_sync",
-}
 
 
 def call_builtin(
@@ -62,7 +48,7 @@ def call_builtin(
     if name == "isinstance" and len(arguments) == 2:
         return _is_instance(first, arguments[1])
     if name in _COPIES and len(arguments) == 1:
-        return _copied(interpreter, name, first)
+        return copied(interpreter, name, first)
     if name in ("list", "dict", "set", "tuple") and not arguments:
         return (
             Mapping(dict(keywords))
@@ -70,7 +56,7 @@ def call_builtin(
             else Items([], kind="tuple" if name == "tuple" else "list")
         )
     if name == "dict":
-        return _dictionary(interpreter, first, keywords)
+        return dictionary(interpreter, first, keywords)
     if name in ("enumerate", "zip", "map", "filter"):
         return _combined(interpreter, name, arguments, keywords)
     if name == "range":
@@ -111,7 +97,7 @@ def _pure(name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         return from_python(_PURE[name](*plain, **named), overridable)  # type: ignore[operator]
     except (ValueError, TypeError, OverflowError, RecursionError):
         if name == "sorted" and arguments and isinstance(arguments[0], Items | Mapping):
-            return _copied(None, "list", arguments[0])
+            return copied(None, "list", arguments[0])
         return Unknown()
 
 
@@ -150,7 +136,8 @@ def _instance_of(value: Any, kinds: Any) -> bool | None:
     return None
 
 
-def _copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
+def copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
+    """The items of a value as a new collection."""
     items: list[Any] = []
     complete = True
     for _, option in options_of(value):
@@ -171,7 +158,8 @@ def _copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
     return Items(items, complete, "tuple" if name == "tuple" else "list")
 
 
-def _dictionary(interpreter: "Interpreter", first: Any, keywords: dict[str, Any]) -> Any:
+def dictionary(interpreter: "Interpreter", first: Any, keywords: dict[str, Any]) -> Any:
+    """The value of ``dict(...)``."""
     entries: dict[Any, Any] = {}
     complete = True
     if isinstance(first, Mapping):
@@ -210,7 +198,7 @@ def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywo
         items, complete = interpreter.iterate(arguments[1])
         kept = []
         for item in items:
-            decision = interpreter.decided(run_callback(interpreter, arguments[0], [item]))
+            decision = interpreter.decided(interpreter.invoke(arguments[0], [item]))
             if decision is not False:
                 kept.append(item)
             complete = complete and decision is not None
@@ -222,21 +210,14 @@ def mapped(interpreter: "Interpreter", function: Any, iterables: list[Any]) -> A
     """The results of calling a function for the items of collections."""
     columns = [interpreter.iterate(iterable) for iterable in iterables]
     if any(not items and not whole for items, whole in columns):
-        run_callback(interpreter, function, [interpreter.element(iterable) for iterable in iterables])
+        interpreter.invoke(function, [interpreter.element(iterable) for iterable in iterables])
         return Items([], complete=False)
     length = max((len(items) for items, _ in columns), default=0)
     rows: Iterable[tuple[Any, ...]] = zip(
         *(items * length if len(items) == 1 and length > 1 else items for items, _ in columns), strict=False
     )
-    results = [run_callback(interpreter, function, list(row)) for row in list(rows)[:300]]
+    results = [interpreter.invoke(function, list(row)) for row in list(rows)[:300]]
     return Items(results, all(whole for _, whole in columns))
-
-
-def run_callback(interpreter: "Interpreter", function: Any, arguments: list[Any]) -> Any:
-    """The value of a call that a library makes."""
-    from fabric_assets.lineage.calls import invoke
-
-    return invoke(interpreter, function, arguments, {})
 
 
 def _run_callbacks(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> None:
@@ -246,7 +227,7 @@ def _run_callbacks(interpreter: "Interpreter", arguments: list[Any], keywords: d
             if isinstance(option, Function | Partial) and (
                 not isinstance(option, Function) or option.node not in interpreter.call_stack
             ):
-                run_callback(interpreter, option, [])
+                interpreter.invoke(option, [])
 
 
 def _range(arguments: list[Any]) -> Any:
@@ -255,275 +236,3 @@ def _range(arguments: list[Any]) -> Any:
     except (ValueError, TypeError):
         return Items([], complete=False)
     return Items([Const(number) for number in numbers[:400]], complete=len(numbers) <= 400)
-
-
-def collection_method(
-    interpreter: "Interpreter",
-    owner: Items | Mapping,
-    name: str,
-    arguments: list[Any],
-    keywords: dict[str, Any],
-) -> Any:
-    """The value of a call of a method of a list or dictionary."""
-    if isinstance(owner, Mapping):
-        return _mapping_method(owner, name, arguments, keywords)
-    first = arguments[0] if arguments else Unknown()
-    if name in ("append", "add", "appendleft", "put"):
-        if len(owner.items) < 5000:
-            owner.items.append(first)
-        return Const(None)
-    if name in ("extend", "update"):
-        items, complete = interpreter.iterate(first)
-        owner.items.extend(items[:5000])
-        owner.complete = owner.complete and complete
-        return Const(None)
-    if name == "insert" and len(arguments) == 2:
-        position = first.value if isinstance(first, Const) and isinstance(first.value, int) else 0
-        owner.items.insert(position, arguments[1])
-        return Const(None)
-    if name == "copy":
-        return Items(list(owner.items), owner.complete, owner.kind)
-    if (
-        name in ("pop", "popleft", "get")
-        and owner.items
-        and owner.complete
-        and not interpreter.session.branches
-    ):
-        return owner.items.pop(0 if name != "pop" or _is_zero(first, arguments) else -1)
-    if name in ("sort", "remove", "clear", "discard"):
-        if name in ("remove", "discard"):
-            owner.items = [item for item in owner.items if not _equal(item, first)]
-        elif name == "clear":
-            owner.items = []
-        return Const(None)
-    if name == "reverse":
-        owner.items.reverse()
-        return Const(None)
-    if name in ("union", "intersection", "difference", "symmetric_difference"):
-        return _set_operation(interpreter, owner, name, arguments)
-    return Unknown()
-
-
-def _set_operation(interpreter: "Interpreter", owner: Items, name: str, arguments: list[Any]) -> Any:
-    others, complete = interpreter.iterate(arguments[0]) if arguments else ([], True)
-    if name == "union":
-        return Items([*owner.items, *others], owner.complete and complete)
-    if not complete or name == "symmetric_difference":
-        return Items(list(owner.items), complete=False)
-    keep = name == "intersection"
-    return Items([i for i in owner.items if any(_equal(i, o) for o in others) == keep], owner.complete)
-
-
-def _is_zero(value: Any, arguments: list[Any]) -> bool:
-    return bool(arguments) and isinstance(value, Const) and value.value == 0
-
-
-def _equal(left: Any, right: Any) -> bool:
-    return isinstance(left, Const) and isinstance(right, Const) and bool(left.value == right.value)
-
-
-def _mapping_method(owner: Mapping, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    if name == "items":
-        return Items([Items([Const(k), v], kind="tuple") for k, v in owner.entries.items()], owner.complete)
-    if name == "keys":
-        return Items([Const(key) for key in owner.entries], owner.complete)
-    if name == "values":
-        return Items(list(owner.entries.values()), owner.complete)
-    if name == "copy":
-        return Mapping(dict(owner.entries), owner.complete)
-    if name == "update":
-        for value in arguments:
-            if isinstance(value, Mapping):
-                owner.entries.update(value.entries)
-                owner.complete = owner.complete and value.complete
-            else:
-                owner.complete = False
-        owner.entries.update(keywords)
-        return Const(None)
-    if name in ("get", "pop", "setdefault") and arguments:
-        return _entry(owner, arguments, stores=name == "setdefault")
-    return Unknown()
-
-
-def _entry(owner: Mapping, arguments: list[Any], *, stores: bool) -> Any:
-    default = arguments[1] if len(arguments) > 1 else Const(None)
-    options = []
-    for guard, key in options_of(arguments[0]):
-        if not isinstance(key, Const) or not isinstance(
-            key.value, str | int | float | bool | tuple | type(None)
-        ):
-            values = list(owner.entries.values())
-            if values and owner.complete and all(isinstance(v, Function | Mapping | Frame) for v in values):
-                options += [(guard, value) for value in values]
-            else:
-                options.append((guard, Unknown()))
-        elif key.value in owner.entries:
-            options.append((guard, owner.entries[key.value]))
-        else:
-            options.append((guard, default if owner.complete else Unknown()))
-            if stores:
-                owner.entries[key.value] = default
-    return one_of(options)
-
-
-def call_standard_library(
-    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
-) -> Any | None:
-    """The value of a call of the standard library, ``None`` if it is not one that is known."""
-    first = arguments[0] if arguments else Unknown()
-    last = name.rpartition(".")[2]
-    if name in (
-        "os.path.join",
-        "posixpath.join",
-        "pathlib.Path",
-        "pathlib.PurePosixPath",
-        "pathlib.PosixPath",
-    ):
-        return map_options(_joined_path, arguments, interpreter.session.branches) if arguments else Const(".")
-    if name in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run"):
-        return arguments[-1] if arguments else Unknown()
-    if name == "json.loads":
-        return map_options(_json, [first], interpreter.session.branches)
-    if name == "json.dumps":
-        try:
-            return Const(json.dumps(to_python(first)))
-        except (ValueError, TypeError):
-            return Unknown()
-    if name == "textwrap.dedent":
-        return first
-    if name in ("re.sub", "re.escape"):
-        return _regular_expression(last, arguments)
-    if name == "functools.partial" and arguments:
-        return Partial(first, tuple(arguments[1:]), tuple(keywords.items()))
-    if name == "functools.reduce" and len(arguments) >= 2:
-        return _reduced(interpreter, arguments)
-    if name in ("itertools.product", "itertools.chain"):
-        return _iterated(interpreter, last, arguments)
-    if name == "itertools.chain.from_iterable":
-        items, complete = interpreter.iterate(first)
-        chained = _iterated(interpreter, "chain", items)
-        return Items(chained.items, chained.complete and complete) if isinstance(chained, Items) else chained
-    if name in ("threading.Thread", "multiprocessing.Process", "threading.Timer"):
-        target = keywords.get("target")
-        passed, _ = interpreter.iterate(keywords.get("args", Items([])))
-        if target is not None:
-            run_callback(interpreter, target, passed)
-        return Unknown()
-    if name in ("collections.OrderedDict", "collections.defaultdict", "types.SimpleNamespace"):
-        if last == "SimpleNamespace":
-            return Instance(dict(keywords))
-        values = arguments[1:] if last == "defaultdict" else arguments
-        return (
-            _dictionary(interpreter, values[0] if values else None, keywords)
-            if last != "defaultdict"
-            else Mapping({}, False)
-        )
-    if name in ("collections.deque", "queue.Queue"):
-        return _copied(interpreter, "list", first) if arguments else Items([])
-    if name in ("sys.exit", "os._exit"):
-        return Never()
-    return None
-
-
-def run_submitted(
-    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
-) -> Any | None:
-    """Follow the function that a thread pool or the like is to run, ``None`` if the method is no such thing."""
-    from fabric_assets.lineage.calls import invoke
-
-    functions = [a for a in arguments[:2] if isinstance(a, Function | Partial | Lib | Bound) or _callable(a)]
-    if not functions:
-        return None
-    function = functions[0]
-    rest = arguments[arguments.index(function) + 1 :]
-    if name in ("map", "imap", "imap_unordered", "map_async", "thread_map", "process_map") and rest:
-        return mapped(interpreter, function, rest)
-    if name in ("starmap", "starmap_async") and rest:
-        items, complete = interpreter.iterate(rest[0])
-        rows = [interpreter.iterate(item)[0] for item in items]
-        return Items([invoke(interpreter, function, row, {}) for row in rows[:300]], complete)
-    if name in ("apply_async", "apply") and rest:
-        passed, _ = interpreter.iterate(rest[0])
-        named = rest[1].entries if len(rest) > 1 and isinstance(rest[1], Mapping) else {}
-        return invoke(interpreter, function, passed, {str(k): v for k, v in named.items()})
-    if name in _SUBMITS or name == "run_in_executor":
-        return invoke(interpreter, function, rest, keywords)
-    return None
-
-
-def _callable(value: Any) -> bool:
-    return any(isinstance(option, Function | Partial) for _, option in options_of(value))
-
-
-def _joined_path(*parts: Any) -> Any:
-    texts: list[Const | Text] = []
-    for part in parts:
-        text = text_of(part)
-        absolute = isinstance(text, Const) and str(text.value).startswith("/")
-        if texts and not absolute:
-            texts.append(Const("/"))
-        elif absolute:
-            texts.clear()
-        texts.append(text)
-    joined = concatenate(texts)
-    if isinstance(joined, Const):
-        return Const(re.sub(r"(?<!:)/{2,}", "/", joined.value), joined.overridable)
-    return joined
-
-
-def _json(text: Any) -> Any:
-    if not (isinstance(text, Const) and isinstance(text.value, str)):
-        return Unknown()
-    try:
-        return from_python(_loaded(text.value), text.overridable)
-    except (ValueError, RecursionError):
-        return Unknown()
-
-
-@lru_cache(maxsize=64)
-def _loaded(text: str) -> Any:
-    return json.loads(text)
-
-
-def _regular_expression(name: str, arguments: list[Any]) -> Any:
-    try:
-        plain = [to_python(argument) for argument in arguments]
-        if name == "escape":
-            return Const(re.escape(plain[0]))
-        if (
-            len(plain) != 3
-            or len(plain[0]) > 60
-            or len(plain[2]) > 300
-            or re.search(r"[+*}]\)?[+*{]", plain[0])
-        ):
-            return Unknown()
-        return Const(re.sub(*plain))
-    except (ValueError, TypeError, re.error, IndexError, RecursionError):
-        return Unknown()
-
-
-def _reduced(interpreter: "Interpreter", arguments: list[Any]) -> Any:
-    items, complete = interpreter.iterate(arguments[1])
-    if len(arguments) > 2:
-        items = [arguments[2], *items]
-    if not items:
-        return Unknown()
-    result = items[0]
-    for item in items[1:50]:
-        result = run_callback(interpreter, arguments[0], [result, item])
-    if isinstance(result, Frame | Unknown):
-        return result
-    return result if complete and len(items) <= 50 else Unknown()
-
-
-def _iterated(interpreter: "Interpreter", name: str, arguments: list[Any]) -> Any:
-    columns = [interpreter.iterate(argument) for argument in arguments]
-    complete = all(whole for _, whole in columns)
-    if name == "chain":
-        return Items([item for items, _ in columns for item in items], complete)
-    rows: list[list[Any]] = [[]]
-    for items, _ in columns:
-        rows = [[*row, item] for row in rows for item in items]
-        if len(rows) > 500:
-            return Items([], complete=False)
-    return Items([Items(row, kind="tuple") for row in rows], complete)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from fabric_assets.lineage.values import Const, Text, Unknown
+from fabric_assets.lineage.words import words
 
 _HOLE = re.compile(r"zzhole(\d+)zz", re.IGNORECASE)
 _PIECE = re.compile(
@@ -27,14 +29,14 @@ _BEFORE_TABLE = re.compile(
     r"[,(=.<>+*/-])\s*\Z",
     re.IGNORECASE,
 )
-_STARTERS = frozenset(
-    "SELECT INSERT UPDATE DELETE MERGE CREATE DROP TRUNCATE ALTER EXEC EXECUTE DECLARE SET IF PRINT COPY "
-    "GO BEGIN END WHILE RETURN WITH USE THROW RAISERROR COMMIT ROLLBACK ELSE".split()
-)
+_STARTERS = words("""
+    SELECT INSERT UPDATE DELETE MERGE CREATE DROP TRUNCATE ALTER EXEC EXECUTE DECLARE SET IF PRINT COPY
+    GO BEGIN END WHILE RETURN WITH USE THROW RAISERROR COMMIT ROLLBACK ELSE
+""")
 # After these words a starter goes on with the same statement.
-_CONTINUING = frozenset(
-    "AS UNION ALL EXCEPT INTERSECT THEN OR REPLACE FOR EXISTS IN ON INTO BEGIN ELSE NOT MATCHED WHEN AND".split()
-)
+_CONTINUING = words("""
+    AS UNION ALL EXCEPT INTERSECT THEN OR REPLACE FOR EXISTS IN ON INTO BEGIN ELSE NOT MATCHED WHEN AND
+""")
 
 
 class Holes:
@@ -164,7 +166,7 @@ def _split_tsql(text: str) -> list[tuple[int, str]]:
         previous, line_start = upper, False
     starts.append(len(text))
     statements = []
-    for begin, end in zip(starts, starts[1:], strict=False):
+    for begin, end in pairwise(starts):
         statement = text[begin:end].strip().rstrip(";").strip()
         if statement and statement.upper() != "GO":
             lead = len(text[begin:end]) - len(text[begin:end].lstrip())
@@ -176,7 +178,7 @@ def _continues(word: str, previous: str, statement: str) -> bool:
     if previous in _CONTINUING:
         return True
     if word == "SELECT":
-        return statement in ("INSERT", "WITH", "CREATE") or previous in (")",) and statement == "INSERT"
+        return statement in ("INSERT", "WITH", "CREATE")
     if word in ("INSERT", "UPDATE", "DELETE", "MERGE"):
         return statement == "WITH"
     if word == "SET":

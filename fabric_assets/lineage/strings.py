@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fabric_assets.lineage.values import (
@@ -17,15 +17,16 @@ from fabric_assets.lineage.values import (
     text_of,
     to_python,
 )
+from fabric_assets.lineage.words import words
 
-_CONVERSIONS = {ord("s"): str, ord("r"): repr, ord("a"): ascii}
+_CONVERSIONS: dict[int, Callable[[Any], Any]] = {ord("s"): str, ord("r"): repr, ord("a"): ascii}
 _PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[#0\- +]*\d*(?:\.\d+)?)(?P<type>[sdrifgxoeEXGc%])")
 _PIECEWISE = ("lower", "upper", "casefold", "replace", "swapcase")
-_METHODS = frozenset(
-    "capitalize casefold count endswith find format index isdigit isalpha isupper islower isidentifier lower lstrip "
-    "partition removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip split splitlines startswith "
-    "strip swapcase title upper zfill isalnum encode ljust rjust center".split()
-)
+_METHODS = words("""
+    capitalize casefold count endswith find format index isdigit isalpha isupper islower isidentifier
+    lower lstrip partition removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip split
+    splitlines startswith strip swapcase title upper zfill isalnum encode ljust rjust center
+""")
 
 
 def format_value(value: Const, spec: str, conversion: int) -> Const | Unknown:

@@ -160,8 +160,8 @@ class NameResolver:
         if len(parts) == 2:
             return self._two_parts(*parts)
         if len(parts) == 3:
-            return self._table(self.default_workspace, *parts)
-        return self._table(self._workspace(parts[0]), *parts[1:])
+            return self._table(self.default_workspace, parts[0], parts[1], parts[2])
+        return self._table(self._workspace(parts[0]), parts[1], parts[2], parts[3])
 
     def _two_parts(self, first: str, name: str) -> Table:
         first, name = first.lower(), name.lower()

@@ -1,0 +1,216 @@
+"""Operators, comparisons and subscripts on values that are known in part."""
+
+import ast
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from fabric_assets.lineage.columns import Column, column_named
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.strings import format_percent
+from fabric_assets.lineage.values import (
+    MAX_TEXT,
+    Bound,
+    Const,
+    Function,
+    Instance,
+    Items,
+    Mapping,
+    Text,
+    Unknown,
+    concatenate,
+    is_overridable,
+    one_of,
+    text_of,
+)
+
+_OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+
+
+_COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+def described(node: ast.expr) -> str:
+    """How a reason names an expression."""
+    text = " ".join(ast.unparse(node).split())
+    return f"`{text if len(text) <= 60 else text[:57] + '...'}`, which is only known when the notebook runs"
+
+
+def operated(node: ast.BinOp, left: Any, right: Any) -> Any:
+    """The value of a binary operation on two values."""
+    if isinstance(left, Column) or isinstance(right, Column):
+        return Column.of(left, right)
+    if isinstance(left, Frame) or isinstance(right, Frame):
+        return Frame.union([value for value in (left, right) if isinstance(value, Frame)]).opaque()
+    is_text = [
+        isinstance(v, Text) or (isinstance(v, Const) and isinstance(v.value, str)) for v in (left, right)
+    ]
+    if isinstance(node.op, ast.Mod) and is_text[0]:
+        return format_percent(left, right)
+    if isinstance(node.op, ast.Add) and any(is_text):
+        if all(is_text) or any(isinstance(v, Unknown) for v in (left, right)):
+            return concatenate(_with_reason(v, n) for v, n in ((left, node.left), (right, node.right)))
+        return Unknown(described(node))
+    if isinstance(node.op, ast.Div) and is_text[0] and (is_text[1] or isinstance(right, Unknown)):
+        return concatenate([text_of(left), Const("/"), _with_reason(right, node.right)])  # pathlib
+    if isinstance(node.op, ast.Add) and isinstance(left, Items) and isinstance(right, Items):
+        return Items([*left.items, *right.items], left.complete and right.complete, left.kind)
+    if isinstance(node.op, ast.Add) and (isinstance(left, Items) or isinstance(right, Items)):
+        known = left if isinstance(left, Items) else right
+        return Items(list(known.items), complete=False)
+    if isinstance(node.op, ast.BitOr) and isinstance(left, Mapping) and isinstance(right, Mapping):
+        return Mapping({**left.entries, **right.entries}, left.complete and right.complete)
+    if isinstance(node.op, ast.Mult) and isinstance(left, Items) and isinstance(right, Const):
+        times = right.value if isinstance(right.value, int) else 1
+        return (
+            Items(left.items * times) if 0 <= times * len(left.items) <= 1000 else Items([], complete=False)
+        )
+    if isinstance(left, Const) and isinstance(right, Const):
+        return _computed(node, left, right)
+    return Unknown(described(node))
+
+
+def _with_reason(value: Any, node: ast.expr) -> Const | Text:
+    if isinstance(value, Unknown) and value.reason == Unknown().reason:
+        return Text((Unknown(described(node)),))
+    return text_of(value)
+
+
+def _computed(node: ast.BinOp, left: Const, right: Const) -> Any:
+    function = _OPERATORS.get(type(node.op))
+    a, b = left.value, right.value
+    is_big = any(isinstance(v, int) and abs(v) > 10**9 for v in (a, b))
+    if function is None or is_big or (isinstance(node.op, ast.Mult) and _repeats(a, b) > MAX_TEXT):
+        return Unknown(described(node))
+    try:
+        return Const(function(a, b), left.overridable or right.overridable)
+    except (TypeError, ValueError, ArithmeticError):
+        return Unknown(described(node))
+
+
+def _repeats(a: Any, b: Any) -> int:
+    if isinstance(a, int) and isinstance(b, int):
+        return 0
+    sizes = [len(v) if isinstance(v, str | bytes) else abs(v) if isinstance(v, int) else 1 for v in (a, b)]
+    return int(sizes[0] * sizes[1])
+
+
+def compared(node: ast.Compare, left: Any, right: Any) -> Any:
+    """The value of a comparison of two values."""
+    how = node.ops[0]
+    unknown = Unknown(described(node))
+    if isinstance(how, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
+        negated = isinstance(how, ast.IsNot | ast.NotEq)
+        for one, other in ((left, right), (right, left)):
+            if isinstance(other, Const) and other.value is None:
+                if isinstance(one, Const):
+                    return Const((one.value is None) != negated, one.overridable)
+                return unknown if isinstance(one, Unknown | Bound) else Const(negated)
+    overridable = is_overridable(left) or is_overridable(right)
+    if isinstance(left, Const) and isinstance(right, Const) and type(how) in _COMPARISONS:
+        try:
+            return Const(bool(_COMPARISONS[type(how)](left.value, right.value)), overridable)
+        except TypeError:
+            return unknown
+    if isinstance(how, ast.In | ast.NotIn) and isinstance(left, Const):
+        found = _contains(right, left.value)
+        if found is not None:
+            return Const(found != isinstance(how, ast.NotIn), overridable)
+    return unknown
+
+
+def _contains(container: Any, value: Any) -> bool | None:
+    if isinstance(container, Const) and isinstance(container.value, str) and isinstance(value, str):
+        return value in container.value
+    if isinstance(container, Mapping):
+        if any(key == value for key in container.entries):
+            return True
+        return False if container.complete else None
+    if isinstance(container, Items):
+        if any(isinstance(item, Const) and item.value == value for item in container.items):
+            return True
+        known = container.complete and all(isinstance(item, Const) for item in container.items)
+        return False if known else None
+    return None
+
+
+def sliced(node: ast.Subscript, owner: Any, limits: tuple[Any, ...]) -> Any:
+    """The value of ``owner[a:b:c]``."""
+    if not all(isinstance(limit, Const) and isinstance(limit.value, int | None) for limit in limits):
+        return (
+            Items(list(owner.items), complete=False) if isinstance(owner, Items) else Unknown(described(node))
+        )
+    part = slice(*(limit.value for limit in limits))
+    try:
+        if isinstance(owner, Items) and owner.complete:
+            return Items(owner.items[part], kind=owner.kind)
+        if isinstance(owner, Const) and isinstance(owner.value, str):
+            return Const(owner.value[part], owner.overridable)
+    except ValueError:
+        pass
+    return Unknown(described(node)) if not isinstance(owner, Frame) else owner
+
+
+def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
+    """The value of ``owner[key]``."""
+    if isinstance(owner, Frame):
+        if isinstance(key, Const) and isinstance(key.value, str):
+            return column_named(owner, key.value)
+        names = (
+            [k.value for k in key.items if isinstance(k, Const) and isinstance(k.value, str)]
+            if isinstance(key, Items)
+            else []
+        )
+        if names and isinstance(key, Items) and key.complete:
+            return Frame(owner.tables, tuple((name, owner.column(name)) for name in names), closed=True)
+        return owner
+    if isinstance(key, Const):
+        if isinstance(owner, Mapping):
+            if _is_key(owner, key.value):
+                return owner.entries[key.value]
+        elif isinstance(owner, Items) and isinstance(key.value, int):
+            exact = owner.complete or key.value >= 0
+            if exact and -len(owner.items) <= key.value < len(owner.items):
+                return owner.items[key.value]
+        elif isinstance(owner, Const) and isinstance(owner.value, str) and isinstance(key.value, int):
+            if -len(owner.value) <= key.value < len(owner.value):
+                return Const(owner.value[key.value], owner.overridable)
+        elif isinstance(owner, Instance) and isinstance(key.value, str):
+            return owner.attributes.get(key.value, Unknown(described(node)))
+        return Unknown(described(node))
+    return _any_element(node, owner)
+
+
+def _is_key(owner: Mapping, key: Any) -> bool:
+    try:
+        return key in owner.entries
+    except TypeError:
+        return False
+
+
+def _any_element(node: ast.Subscript, owner: Any) -> Any:
+    """The element under a key that is not known: any of them, if all are known."""
+    values = (
+        list(owner.entries.values())
+        if isinstance(owner, Mapping)
+        else owner.items
+        if isinstance(owner, Items)
+        else []
+    )
+    if values and owner.complete and all(isinstance(v, Function | Mapping | Frame) for v in values):
+        return one_of([(frozenset(), value) for value in values])
+    return Unknown(described(node))

@@ -1,0 +1,162 @@
+"""Spark's readers and writers: which tables they read and write."""
+
+from typing import TYPE_CHECKING, Any
+
+from fabric_assets.lineage.arguments import argument, text_value
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.sql import run_sql
+from fabric_assets.lineage.sql_statements import SqlContext
+from fabric_assets.lineage.storage import read_path, read_table, write_path, write_table
+from fabric_assets.lineage.values import Const, Reader, TableWriter, Text, Unknown, Writer, options_of
+from fabric_assets.lineage.words import words
+
+if TYPE_CHECKING:
+    from fabric_assets.lineage.interpreter import Interpreter
+
+
+def reader_method(
+    interpreter: "Interpreter", reader: Reader, name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """The value of a method call on ``spark.read``."""
+    first = argument(arguments, keywords, 0, "path", "paths", "tableName", "source")
+    if name == "format":
+        return Reader(text_value(first).lower() or "unknown", reader.path)
+    if name == "option":
+        if text_value(first).lower() == "path" and len(arguments) > 1:
+            return Reader(reader.format, arguments[1])
+        return reader
+    if name == "options":
+        return Reader(reader.format, keywords.get("path", reader.path))
+    if name == "schema":
+        return reader
+    if name == "table":
+        return read_table(interpreter, first, "spark.read.table")
+    if name == "load":
+        kind = (
+            text_value(keywords.get("format", arguments[1] if len(arguments) > 1 else None)).lower()
+            or reader.format
+        )
+        path = reader.path if isinstance(first, Unknown) and reader.path is not None else first
+        if kind == "delta" and not arguments and "path" not in keywords and reader.path is None:
+            return Frame()
+        if kind in _FILE_FORMATS:
+            return read_path(interpreter, path, "spark.read.load", quiet=not _mentions_tables(path))
+        return read_path(interpreter, path, "spark.read.load", quiet=kind not in ("", "delta"))
+    if name == "delta":
+        return read_path(interpreter, first, "spark.read.delta")
+    if name == "synapsesql":
+        return _warehouse(interpreter, first, None)
+    if name in ("parquet", "csv", "json", "text", "orc", "xml", "textFile"):
+        frames = [
+            read_path(interpreter, path, f"spark.read.{name}", quiet=not _mentions_tables(path))
+            for path in arguments or [first]
+        ]
+        return Frame.union(frames)
+    if name in ("jdbc", "excel"):
+        return Frame()
+    return reader
+
+
+def _warehouse(interpreter: "Interpreter", name: Any, frame: Frame | None) -> Frame:
+    """``synapsesql``: a table of a warehouse or SQL endpoint, by its name of three parts."""
+    session = interpreter.session
+    frames = []
+    for _, option in options_of(name):
+        if not text_value(option):
+            session.gap("synapsesql: the table name is only known when the notebook runs")
+            continue
+        if " " in text_value(option).strip():
+            frames.append(run_sql(session, option, SqlContext("tsql")))
+            continue
+        table = session.resolver.tsql_table(text_value(option))
+        if frame is None:
+            frames.append(session.read(table))
+        else:
+            session.write(table, frame)
+    return Frame.union(frames) if frames else Frame()
+
+
+def writer_method(
+    interpreter: "Interpreter", writer: Writer, name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """The value of a method call on ``df.write`` or ``df.writeStream``."""
+    first = argument(arguments, keywords, 0, "path", "name", "tableName", "source", "saveMode")
+    mode = text_value(keywords.get("mode", keywords.get("saveMode"))).lower() or writer.mode
+    if name == "format":
+        return Writer(
+            writer.frame, text_value(first).lower() or "unknown", writer.mode, writer.path, writer.streaming
+        )
+    if name in ("mode", "outputMode"):
+        return Writer(writer.frame, writer.format, text_value(first).lower(), writer.path, writer.streaming)
+    if name in ("option", "options"):
+        return _with_option(writer, arguments, keywords)
+    if name in ("saveAsTable", "toTable"):
+        path = keywords.get("path", writer.path)
+        write_table(interpreter, first, f"df.write.{name}", writer.frame, replaces=mode == "overwrite")
+        if path is not None and isinstance(first, Unknown):
+            write_path(interpreter, path, f"df.write.{name}", writer.frame, replaces=mode == "overwrite")
+        return Unknown()
+    if name == "insertInto":
+        overwrites = argument(arguments, keywords, 1, "overwrite")
+        replaces = isinstance(overwrites, Const) and overwrites.value is True
+        write_table(interpreter, first, "df.write.insertInto", writer.frame.opaque(), replaces=replaces)
+        return Unknown()
+    if name in ("save", "start", "delta"):
+        path = writer.path if isinstance(first, Unknown) and writer.path is not None else first
+        kind = "delta" if name == "delta" else text_value(keywords.get("format")).lower() or writer.format
+        is_file = kind in _FILE_FORMATS or (name == "start" and not arguments and writer.path is None)
+        quiet = (is_file and not _mentions_tables(path)) or kind not in ("", "delta")
+        write_path(
+            interpreter, path, f"df.write.{name}", writer.frame, replaces=mode == "overwrite", quiet=quiet
+        )
+        return Unknown()
+    if name == "foreachBatch" and arguments:
+        interpreter.invoke(first, [writer.frame, Unknown("the number of the batch")])
+        return writer
+    if name in ("parquet", "csv", "json", "orc", "text", "xml"):
+        quiet = not _mentions_tables(first)
+        write_path(
+            interpreter, first, f"df.write.{name}", writer.frame, replaces=mode == "overwrite", quiet=quiet
+        )
+        return Unknown()
+    if name == "synapsesql":
+        _warehouse(interpreter, first, writer.frame)
+        return Unknown()
+    return Unknown() if name == "jdbc" else writer
+
+
+def _with_option(writer: Writer, arguments: list[Any], keywords: dict[str, Any]) -> Writer:
+    path, mode = keywords.get("path", writer.path), writer.mode
+    if len(arguments) > 1:
+        option = text_value(arguments[0]).lower()
+        if option == "path":
+            path = arguments[1]
+        elif option in ("replacewhere", "partitionoverwritemode"):
+            mode = "overwrite a part"
+    if {"replaceWhere", "partitionOverwriteMode"} & set(keywords):
+        mode = "overwrite a part"
+    return Writer(writer.frame, writer.format, mode, path, writer.streaming)
+
+
+def table_writer_method(
+    interpreter: "Interpreter", writer: TableWriter, name: str, arguments: list[Any]
+) -> Any:
+    """The value of a method call on ``df.writeTo(name)``."""
+    if name in ("create", "replace", "createOrReplace", "append", "overwrite", "overwritePartitions"):
+        replaces = name in ("create", "replace", "createOrReplace")
+        write_table(interpreter, writer.name, f"df.writeTo().{name}", writer.frame, replaces=replaces)
+        return Unknown()
+    return writer
+
+
+# Formats whose files are no tables; a path that is not known is no gap then.
+_FILE_FORMATS = words("""
+    csv json text xml orc avro excel com.crealytics.spark.excel binaryfile image jdbc parquet eventhubs
+    kafka cloudfiles rate mongodb cosmos.oltp sqlserver com.microsoft.sqlserver.jdbc.spark kusto
+    com.microsoft.kusto.spark.synapse.datasource dynamodb snowflake bigquery
+""")
+
+
+def _mentions_tables(value: Any) -> bool:
+    parts = value.parts if isinstance(value, Text) else ()
+    return any(isinstance(part, str) and "tables/" in part.lower() for part in parts)

@@ -1,0 +1,202 @@
+"""The standard library, as far as tables' names and calls of functions go through it."""
+
+import json
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.python_calls import copied, dictionary, mapped
+from fabric_assets.lineage.values import (
+    Bound,
+    Const,
+    Function,
+    Instance,
+    Items,
+    Lib,
+    Mapping,
+    Never,
+    Partial,
+    Text,
+    Unknown,
+    concatenate,
+    from_python,
+    map_options,
+    options_of,
+    text_of,
+    to_python,
+)
+
+if TYPE_CHECKING:
+    from fabric_assets.lineage.interpreter import Interpreter
+
+_SUBMITS = {
+    "submit",
+    "apply_async",
+    "apply",
+    "create_task",
+    "run_coroutine_threadsafe",
+    "to_thread",
+    "run_sync",
+}
+
+
+def call_standard_library(
+    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any | None:
+    """The value of a call of the standard library, ``None`` if it is not one that is known."""
+    first = arguments[0] if arguments else Unknown()
+    last = name.rpartition(".")[2]
+    if name in (
+        "os.path.join",
+        "posixpath.join",
+        "pathlib.Path",
+        "pathlib.PurePosixPath",
+        "pathlib.PosixPath",
+    ):
+        return map_options(_joined_path, arguments, interpreter.session.branches) if arguments else Const(".")
+    if name in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run"):
+        return arguments[-1] if arguments else Unknown()
+    if name == "json.loads":
+        return map_options(_json, [first], interpreter.session.branches)
+    if name == "json.dumps":
+        try:
+            return Const(json.dumps(to_python(first)))
+        except (ValueError, TypeError):
+            return Unknown()
+    if name == "textwrap.dedent":
+        return first
+    if name in ("re.sub", "re.escape"):
+        return _regular_expression(last, arguments)
+    if name == "functools.partial" and arguments:
+        return Partial(first, tuple(arguments[1:]), tuple(keywords.items()))
+    if name == "functools.reduce" and len(arguments) >= 2:
+        return _reduced(interpreter, arguments)
+    if name in ("itertools.product", "itertools.chain"):
+        return _iterated(interpreter, last, arguments)
+    if name == "itertools.chain.from_iterable":
+        items, complete = interpreter.iterate(first)
+        chained = _iterated(interpreter, "chain", items)
+        return Items(chained.items, chained.complete and complete) if isinstance(chained, Items) else chained
+    if name in ("threading.Thread", "multiprocessing.Process", "threading.Timer"):
+        target = keywords.get("target")
+        passed, _ = interpreter.iterate(keywords.get("args", Items([])))
+        if target is not None:
+            interpreter.invoke(target, passed)
+        return Unknown()
+    if name in ("collections.OrderedDict", "collections.defaultdict", "types.SimpleNamespace"):
+        if last == "SimpleNamespace":
+            return Instance(dict(keywords))
+        values = arguments[1:] if last == "defaultdict" else arguments
+        return (
+            dictionary(interpreter, values[0] if values else None, keywords)
+            if last != "defaultdict"
+            else Mapping({}, False)
+        )
+    if name in ("collections.deque", "queue.Queue"):
+        return copied(interpreter, "list", first) if arguments else Items([])
+    if name in ("sys.exit", "os._exit"):
+        return Never()
+    return None
+
+
+def run_submitted(
+    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any | None:
+    """Follow the function that a thread pool or the like is to run, ``None`` if the method is no such thing."""
+    functions = [a for a in arguments[:2] if isinstance(a, Function | Partial | Lib | Bound) or _callable(a)]
+    if not functions:
+        return None
+    function = functions[0]
+    rest = arguments[arguments.index(function) + 1 :]
+    if name in ("map", "imap", "imap_unordered", "map_async", "thread_map", "process_map") and rest:
+        return mapped(interpreter, function, rest)
+    if name in ("starmap", "starmap_async") and rest:
+        items, complete = interpreter.iterate(rest[0])
+        rows = [interpreter.iterate(item)[0] for item in items]
+        return Items([interpreter.invoke(function, row, {}) for row in rows[:300]], complete)
+    if name in ("apply_async", "apply") and rest:
+        passed, _ = interpreter.iterate(rest[0])
+        named = rest[1].entries if len(rest) > 1 and isinstance(rest[1], Mapping) else {}
+        return interpreter.invoke(function, passed, {str(k): v for k, v in named.items()})
+    if name in _SUBMITS or name == "run_in_executor":
+        return interpreter.invoke(function, rest, keywords)
+    return None
+
+
+def _callable(value: Any) -> bool:
+    return any(isinstance(option, Function | Partial) for _, option in options_of(value))
+
+
+def _joined_path(*parts: Any) -> Any:
+    texts: list[Const | Text] = []
+    for part in parts:
+        text = text_of(part)
+        absolute = isinstance(text, Const) and str(text.value).startswith("/")
+        if texts and not absolute:
+            texts.append(Const("/"))
+        elif absolute:
+            texts.clear()
+        texts.append(text)
+    joined = concatenate(texts)
+    if isinstance(joined, Const):
+        return Const(re.sub(r"(?<!:)/{2,}", "/", joined.value), joined.overridable)
+    return joined
+
+
+def _json(text: Any) -> Any:
+    if not (isinstance(text, Const) and isinstance(text.value, str)):
+        return Unknown()
+    try:
+        return from_python(_loaded(text.value), text.overridable)
+    except (ValueError, RecursionError):
+        return Unknown()
+
+
+@lru_cache(maxsize=64)
+def _loaded(text: str) -> Any:
+    return json.loads(text)
+
+
+def _regular_expression(name: str, arguments: list[Any]) -> Any:
+    try:
+        plain = [to_python(argument) for argument in arguments]
+        if name == "escape":
+            return Const(re.escape(plain[0]))
+        if (
+            len(plain) != 3
+            or len(plain[0]) > 60
+            or len(plain[2]) > 300
+            or re.search(r"[+*}]\)?[+*{]", plain[0])
+        ):
+            return Unknown()
+        return Const(re.sub(*plain))
+    except (ValueError, TypeError, re.error, IndexError, RecursionError):
+        return Unknown()
+
+
+def _reduced(interpreter: "Interpreter", arguments: list[Any]) -> Any:
+    items, complete = interpreter.iterate(arguments[1])
+    if len(arguments) > 2:
+        items = [arguments[2], *items]
+    if not items:
+        return Unknown()
+    result = items[0]
+    for item in items[1:50]:
+        result = interpreter.invoke(arguments[0], [result, item])
+    if isinstance(result, Frame | Unknown):
+        return result
+    return result if complete and len(items) <= 50 else Unknown()
+
+
+def _iterated(interpreter: "Interpreter", name: str, arguments: list[Any]) -> Any:
+    columns = [interpreter.iterate(argument) for argument in arguments]
+    complete = all(whole for _, whole in columns)
+    if name == "chain":
+        return Items([item for items, _ in columns for item in items], complete)
+    rows: list[list[Any]] = [[]]
+    for items, _ in columns:
+        rows = [[*row, item] for row in rows for item in items]
+        if len(rows) > 500:
+            return Items([], complete=False)
+    return Items([Items(row, kind="tuple") for row in rows], complete)

@@ -1,0 +1,268 @@
+"""Python statements: what each kind does to the names and to the notes of the analysis."""
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Flow, Interpreter, _loaded
+from fabric_assets.lineage.values import ClassValue, Const, Function, Items, Lib, Never, Scope, Unknown
+
+
+def _expression(interpreter: Interpreter, node: ast.Expr) -> Flow:
+    return Flow.EXIT if isinstance(interpreter.evaluate(node.value), Never) else Flow.NEXT
+
+
+def _assignment(interpreter: Interpreter, node: ast.Assign) -> Flow:
+    value = interpreter.evaluate(node.value)
+    if isinstance(value, Never):
+        return Flow.EXIT
+    for target in node.targets:
+        interpreter.assign(target, value)
+    return Flow.NEXT
+
+
+def _annotated(interpreter: Interpreter, node: ast.AnnAssign) -> Flow:
+    if node.value is not None:
+        interpreter.assign(node.target, interpreter.evaluate(node.value))
+    return Flow.NEXT
+
+
+def _augmented(interpreter: Interpreter, node: ast.AugAssign) -> Flow:
+    load = ast.copy_location(_loaded(node.target), node.target)
+    operation = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
+    owner = interpreter.evaluate(load) if isinstance(node.op, ast.Add) else None
+    if isinstance(owner, Items) and owner.kind == "list":
+        added = interpreter.evaluate(node.value)
+        if isinstance(added, Items):
+            owner.items.extend(added.items)
+            owner.complete = owner.complete and added.complete
+        else:
+            owner.complete = False
+        return Flow.NEXT
+    interpreter.assign(node.target, interpreter.evaluate(operation))
+    return Flow.NEXT
+
+
+def _return(interpreter: Interpreter, node: ast.Return) -> Flow:
+    value = interpreter.evaluate(node.value) if node.value is not None else Const(None)
+    guard = frozenset(interpreter.session.branches.items())
+    interpreter.returned.append((guard, value))
+    return Flow.RETURN
+
+
+def _function(interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Flow:
+    interpreter.bind(node.name, interpreter.make_function(node, node.name))
+    return Flow.NEXT
+
+
+def _class(interpreter: Interpreter, node: ast.ClassDef) -> Flow:
+    bases = tuple(interpreter.evaluate(base) for base in node.bases)
+    outer, interpreter.scope = interpreter.scope, Scope({}, interpreter.scope)
+    fields = tuple(
+        entry.target.id
+        for entry in node.body
+        if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name)
+    )
+    try:
+        interpreter.run(node.body)
+        names = interpreter.scope.names
+    finally:
+        interpreter.scope = outer
+    inherited = tuple(f for base in bases if isinstance(base, ClassValue) for f in base.fields)
+    value = ClassValue(node.name, names, bases, (*inherited, *(f for f in fields if f not in inherited)))
+    for attribute in names.values():
+        if isinstance(attribute, Function):
+            attribute.owner = value
+            attribute.scope = outer
+    interpreter.bind(node.name, value)
+    return Flow.NEXT
+
+
+def _import(interpreter: Interpreter, node: ast.Import) -> Flow:
+    for alias in node.names:
+        if alias.asname:
+            interpreter.bind(alias.asname, Lib(alias.name))
+        else:
+            top = alias.name.partition(".")[0]
+            if not isinstance(interpreter.lookup(top), Lib) or top not in ("notebookutils", "mssparkutils"):
+                interpreter.bind(top, Lib(top))
+    return Flow.NEXT
+
+
+def _import_from(interpreter: Interpreter, node: ast.ImportFrom) -> Flow:
+    module = node.module or ""
+    for alias in node.names:
+        if alias.name == "*":
+            interpreter.bind(f"*{module}", Lib(module))
+            if module == "delta.tables":
+                interpreter.bind("DeltaTable", Lib("delta.tables.DeltaTable"))
+            elif module == "deltalake":
+                interpreter.bind("DeltaTable", Lib("deltalake.DeltaTable"))
+                interpreter.bind("write_deltalake", Lib("deltalake.write_deltalake"))
+        elif alias.name in ("mssparkutils", "notebookutils"):
+            interpreter.bind(alias.asname or alias.name, Lib("notebookutils"))
+        else:
+            interpreter.bind(alias.asname or alias.name, Lib(f"{module}.{alias.name}"))
+    return Flow.NEXT
+
+
+def _delete(interpreter: Interpreter, node: ast.Delete) -> Flow:
+    for target in node.targets:
+        if isinstance(target, ast.Name):
+            interpreter.scope.names.pop(target.id, None)
+    return Flow.NEXT
+
+
+def _global(interpreter: Interpreter, node: ast.Global) -> Flow:
+    if interpreter.scope.outer is not None:
+        interpreter.scope.globals_declared.update(node.names)
+    return Flow.NEXT
+
+
+def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith) -> Flow:
+    for item in node.items:
+        value = interpreter.evaluate(item.context_expr)
+        if item.optional_vars is not None:
+            interpreter.assign(item.optional_vars, value)
+    return interpreter.run(node.body)
+
+
+def _raise(interpreter: Interpreter, node: ast.Raise) -> Flow:
+    if node.exc is not None:
+        interpreter.evaluate(node.exc)
+    return Flow.RAISE
+
+
+def _if(interpreter: Interpreter, node: ast.If) -> Flow:
+    condition = interpreter.evaluate(node.test)
+    decision = interpreter.decided(condition)
+    if decision is not None:
+        return interpreter.run(node.body if decision else node.orelse)
+    return interpreter.branch(
+        [lambda: interpreter.run(node.body), lambda: interpreter.run(node.orelse)],
+        interpreter.branching(node.test),
+    )
+
+
+def _match(interpreter: Interpreter, node: ast.Match) -> Flow:
+    subject = interpreter.evaluate(node.subject)
+    bodies: list[Callable[[], Flow]] = []
+    exhaustive = False
+    for case in node.cases:
+        pattern = case.pattern
+        if isinstance(pattern, ast.MatchValue) and isinstance(subject, Const) and not subject.overridable:
+            value = interpreter.evaluate(pattern.value)
+            if isinstance(value, Const) and value.value != subject.value:
+                continue
+            if isinstance(value, Const) and case.guard is None and not bodies:
+                return interpreter.run(case.body)
+        exhaustive = isinstance(pattern, ast.MatchAs) and pattern.pattern is None and case.guard is None
+        bodies.append(lambda case=case: _case(interpreter, case, subject))  # type: ignore[misc]
+    if not exhaustive:
+        bodies.append(lambda: Flow.NEXT)
+    return interpreter.branch(bodies)
+
+
+def _case(interpreter: Interpreter, case: ast.match_case, subject: Any) -> Flow:
+    for node in ast.walk(case.pattern):
+        if isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            interpreter.bind(node.name, subject if node is case.pattern else Unknown())
+    return interpreter.run(case.body)
+
+
+def _try(interpreter: Interpreter, node: ast.Try) -> Flow:
+    def body() -> Flow:
+        flow = interpreter.run(node.body)
+        return interpreter.run(node.orelse) if flow is Flow.NEXT else flow
+
+    def handler(entry: ast.ExceptHandler) -> Flow:
+        # The exception may come after any statement: what the body assigned may or may not be there.
+        interpreter.branch([lambda: Flow.NEXT, lambda: _quietly(interpreter, node.body)])
+        if entry.name:
+            interpreter.bind(entry.name, Unknown("an exception"))
+        return interpreter.run(entry.body)
+
+    bodies: list[Callable[[], Flow]] = [body]
+    bodies += [lambda entry=entry: handler(entry) for entry in node.handlers]  # type: ignore[misc]
+    flow = interpreter.branch(bodies) if node.handlers else body()
+    final = interpreter.run(node.finalbody)
+    return final if final is not Flow.NEXT else flow
+
+
+def _quietly(interpreter: Interpreter, statements: Sequence[ast.stmt]) -> Flow:
+    """Only the assignments of plain values: the rest was noted when the body was followed."""
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and isinstance(
+            statement.value, ast.Constant | ast.JoinedStr | ast.Name
+        ):
+            interpreter.run([statement])
+    return Flow.NEXT
+
+
+def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor) -> Flow:
+    iterable = interpreter.evaluate(node.iter)
+    items, complete = interpreter.iterate(iterable)
+    if not items and not complete:
+        return interpreter.unknown_loop(
+            node.body, node.orelse, lambda: interpreter.assign(node.target, interpreter.element(iterable))
+        )
+    if len(items) > MAX_ITERATIONS:
+        interpreter.session.gap(
+            f"a loop over {len(items)} items: only the first {MAX_ITERATIONS} are followed"
+        )
+        items = items[:MAX_ITERATIONS]
+    for item in items:
+        interpreter.assign(node.target, item)
+        flow = interpreter.run(node.body)
+        if flow is Flow.BREAK:
+            return Flow.NEXT
+        if flow in (Flow.RETURN, Flow.RAISE, Flow.EXIT):
+            return flow
+    if not complete:
+        interpreter.unknown_loop(
+            node.body, [], lambda: interpreter.assign(node.target, interpreter.element(iterable))
+        )
+    return interpreter.run(node.orelse)
+
+
+def _while(interpreter: Interpreter, node: ast.While) -> Flow:
+    for _ in range(MAX_ITERATIONS):
+        decision = interpreter.decided(interpreter.evaluate(node.test))
+        if decision is False:
+            return interpreter.run(node.orelse)
+        if decision is None or isinstance(node.test, ast.Constant):
+            break
+        flow = interpreter.run(node.body)
+        if flow is Flow.BREAK:
+            return Flow.NEXT
+        if flow in (Flow.RETURN, Flow.RAISE, Flow.EXIT):
+            return flow
+    return interpreter.unknown_loop(node.body, node.orelse, lambda: None)
+
+
+STATEMENTS: dict[type, Callable[[Interpreter, Any], Flow]] = {
+    ast.Expr: _expression,
+    ast.Assign: _assignment,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Return: _return,
+    ast.FunctionDef: _function,
+    ast.AsyncFunctionDef: _function,
+    ast.ClassDef: _class,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.Delete: _delete,
+    ast.Global: _global,
+    ast.With: _with,
+    ast.AsyncWith: _with,
+    ast.Raise: _raise,
+    ast.If: _if,
+    ast.Match: _match,
+    ast.Try: _try,
+    ast.TryStar: _try,
+    ast.For: _for,
+    ast.AsyncFor: _for,
+    ast.While: _while,
+    ast.Break: lambda _, __: Flow.BREAK,
+    ast.Continue: lambda _, __: Flow.CONTINUE,
+}
