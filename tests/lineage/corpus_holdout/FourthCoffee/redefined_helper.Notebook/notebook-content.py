@@ -1,0 +1,63 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "e3257251-ec00-5978-bfbe-2c236dc2c02c",
+# META       "default_lakehouse_name": "Curated",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "e3257251-ec00-5978-bfbe-2c236dc2c02c"
+# META         },
+# META         {
+# META           "id": "37448485-89d0-5894-8989-6a516c288d69"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+def target():
+    return "Curated.report_draft"
+
+
+def write(df):
+    df.write.mode("overwrite").saveAsTable(target())
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+def target():
+    return "Curated.report_final"
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+write(spark.table("snapshot"))
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

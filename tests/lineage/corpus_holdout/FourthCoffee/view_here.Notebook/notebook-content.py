@@ -1,0 +1,37 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "e3257251-ec00-5978-bfbe-2c236dc2c02c",
+# META       "default_lakehouse_name": "Curated",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "e3257251-ec00-5978-bfbe-2c236dc2c02c"
+# META         },
+# META         {
+# META           "id": "37448485-89d0-5894-8989-6a516c288d69"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+# the view has the name of a table of Landing; it ends with this session
+spark.table("orders").where("open").createOrReplaceTempView("customers")
+spark.sql("SELECT count(*) FROM customers").show()
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

@@ -1,0 +1,67 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "15f0e6e7-2c7a-59ce-9274-0d20d0535ab8",
+# META       "default_lakehouse_name": "lh_bronze_dev",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "15f0e6e7-2c7a-59ce-9274-0d20d0535ab8"
+# META         },
+# META         {
+# META           "id": "ea22a15c-b836-55c9-8fc8-fd272751e5b5"
+# META         },
+# META         {
+# META           "id": "93f3b46b-2c8c-5446-a756-dea3f5f72465"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# PARAMETERS CELL ********************
+
+table_list = "crm:account,crm:contact,hr:employee,hr:absence"
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+%pip install openpyxl --quiet
+import pandas as pd
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+def load(entry):
+    system, table = entry.split(":")
+    pdf = pd.read_excel(f"/lakehouse/default/Files/{system}/{table}.xlsx")
+    spark.createDataFrame(pdf).write.mode("overwrite").saveAsTable(f"{system}_{table}")
+
+
+list(map(load, table_list.split(",")))
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

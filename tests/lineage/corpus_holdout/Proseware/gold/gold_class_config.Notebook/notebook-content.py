@@ -1,0 +1,75 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "93f3b46b-2c8c-5446-a756-dea3f5f72465",
+# META       "default_lakehouse_name": "lh_gold_dev",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "93f3b46b-2c8c-5446-a756-dea3f5f72465"
+# META         },
+# META         {
+# META           "id": "15f0e6e7-2c7a-59ce-9274-0d20d0535ab8"
+# META         },
+# META         {
+# META           "id": "ea22a15c-b836-55c9-8fc8-fd272751e5b5"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+from dataclasses import dataclass
+
+
+class Config:
+    SILVER = "lh_silver_dev"
+    GOLD = "lh_gold_dev"
+
+
+@dataclass
+class Target:
+    lakehouse: str
+    table: str
+    kind: str = "fact"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.lakehouse}.{self.kind}_{self.table}"
+
+    @classmethod
+    def gold(cls, table: str) -> "Target":
+        return cls(Config.GOLD, table)
+
+    @staticmethod
+    def dimension(name: str):
+        return spark.table(f"{Config.GOLD}.dim_{name}")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+target = Target.gold("absence")
+fact = spark.table(f"{Config.SILVER}.employee").join(Target.dimension("person"), "name")
+fact.write.format("delta").mode("overwrite").saveAsTable(target.full_name)
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

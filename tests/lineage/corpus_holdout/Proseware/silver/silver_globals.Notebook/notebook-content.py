@@ -1,0 +1,50 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "ea22a15c-b836-55c9-8fc8-fd272751e5b5",
+# META       "default_lakehouse_name": "lh_silver_dev",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "ea22a15c-b836-55c9-8fc8-fd272751e5b5"
+# META         },
+# META         {
+# META           "id": "15f0e6e7-2c7a-59ce-9274-0d20d0535ab8"
+# META         },
+# META         {
+# META           "id": "93f3b46b-2c8c-5446-a756-dea3f5f72465"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+SOURCE = "lh_silver_dev.account_old"
+TARGET = "lh_gold_dev.owner_old"
+
+
+def run(suffix=""):
+    df = spark.table(SOURCE)
+    TARGET_LOCAL = TARGET + suffix
+    df.write.mode("overwrite").saveAsTable(TARGET_LOCAL)
+
+
+SOURCE = "lh_silver_dev.matched"
+TARGET = "lh_gold_dev.owner"
+run()
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

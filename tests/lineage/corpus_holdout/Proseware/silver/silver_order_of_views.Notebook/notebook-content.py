@@ -1,0 +1,66 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "ea22a15c-b836-55c9-8fc8-fd272751e5b5",
+# META       "default_lakehouse_name": "lh_silver_dev",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "ea22a15c-b836-55c9-8fc8-fd272751e5b5"
+# META         },
+# META         {
+# META           "id": "15f0e6e7-2c7a-59ce-9274-0d20d0535ab8"
+# META         },
+# META         {
+# META           "id": "93f3b46b-2c8c-5446-a756-dea3f5f72465"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+# first the table, then a view of the same name over something else, then the table again
+before = spark.table("person").count()
+spark.table("account").selectExpr("owner AS name", "iso2").createOrReplaceTempView("person")
+owners = spark.sql("SELECT * FROM person")
+spark.catalog.dropTempView("person")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+# MAGIC %%sql
+# MAGIC CACHE TABLE staff AS SELECT name, email FROM employee WHERE left_on IS NULL
+
+# METADATA ********************
+
+# META {
+# META   "language": "sparksql",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+matched = owners.join(spark.table("staff"), "name")
+matched.write.mode("overwrite").saveAsTable("matched")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }

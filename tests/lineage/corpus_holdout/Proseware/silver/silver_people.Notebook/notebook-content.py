@@ -1,0 +1,63 @@
+# Fabric notebook source
+
+# METADATA ********************
+
+# META {
+# META   "kernel_info": {
+# META     "name": "synapse_pyspark"
+# META   },
+# META   "dependencies": {
+# META     "lakehouse": {
+# META       "default_lakehouse": "ea22a15c-b836-55c9-8fc8-fd272751e5b5",
+# META       "default_lakehouse_name": "lh_silver_dev",
+# META       "default_lakehouse_workspace_id": "",
+# META       "known_lakehouses": [
+# META         {
+# META           "id": "ea22a15c-b836-55c9-8fc8-fd272751e5b5"
+# META         },
+# META         {
+# META           "id": "15f0e6e7-2c7a-59ce-9274-0d20d0535ab8"
+# META         },
+# META         {
+# META           "id": "93f3b46b-2c8c-5446-a756-dea3f5f72465"
+# META         }
+# META       ]
+# META     }
+# META   }
+# META }
+
+# CELL ********************
+
+%run util_io
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+employee = read_bronze("HR_Employee ").transform(lambda d: d.join(read_bronze("hr_absence"), "employee_id", "left"))
+save_silver(employee, table="employee")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
+
+# CELL ********************
+
+contact = read_bronze("crm_contact")
+people = contact.select("name", "email").unionByName(employee.select("name", "email"))
+save(people, Layer.SILVER, "person")
+
+# METADATA ********************
+
+# META {
+# META   "language": "python",
+# META   "language_group": "synapse_pyspark"
+# META }
