@@ -13,7 +13,6 @@ from fabric_assets.client.quota import QuotaGroup, Urgency
 QUOTA_CALLS_PER_MINUTE = 200
 """Fabric's limit for one identity, the same for the job scheduler's and the platform's calls (seconds: 60)."""
 
-_MINUTE_SECONDS = 60.0
 _PAUSE_SECONDS = 30.0
 _ROOM = 0.5
 
@@ -26,11 +25,12 @@ class CallBudget:
 
     Args:
         calls_per_minute: how many calls of one quota group may be made in any minute.
+        minute_seconds: how long a minute is, for tests.
     """
 
-    def __init__(self, calls_per_minute: int) -> None:
-        self._limit = max(1, calls_per_minute)
-        self._groups: defaultdict[QuotaGroup, _Group] = defaultdict(lambda: _Group(self._limit))
+    def __init__(self, calls_per_minute: int, *, minute_seconds: float = 60.0) -> None:
+        limit = max(1, calls_per_minute)
+        self._groups: defaultdict[QuotaGroup, _Group] = defaultdict(lambda: _Group(limit, minute_seconds))
 
     @asynccontextmanager
     async def call(self, group: QuotaGroup, urgency: Urgency) -> AsyncIterator[None]:
@@ -57,8 +57,9 @@ class CallBudget:
 class _Group:
     """The calls of one quota group."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, minute_seconds: float) -> None:
         self._limit = limit
+        self._minute_seconds = minute_seconds
         self._open = 0
         self._answered: deque[float] = deque()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -90,7 +91,7 @@ class _Group:
         return not self._waiting and self._open + len(self._answered) < self._limit * _ROOM
 
     def _forget(self) -> None:
-        minute_ago = time.monotonic() - _MINUTE_SECONDS
+        minute_ago = time.monotonic() - self._minute_seconds
         while self._answered and self._answered[0] <= minute_ago:
             self._answered.popleft()
 
@@ -116,7 +117,7 @@ class _Group:
             return
         at = self._paused_until
         if self._answered and self._open + len(self._answered) >= self._limit:
-            at = max(at, self._answered[0] + _MINUTE_SECONDS)
+            at = max(at, self._answered[0] + self._minute_seconds)
         # With nothing answered yet, the next answer wakes us up.
         wait = at - time.monotonic()
         if wait > 0 or self._answered:

@@ -1,5 +1,6 @@
 """What the tests of faults share: one notebook, run with short waits, and what became of it."""
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -17,6 +18,7 @@ from fabric_assets import FabricResource, notebook_asset
 from fabric_assets.client.auth import StaticToken, TokenSource
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.connection import Connection
+from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.jobs.ledger import Attempt, Ledger
 from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
@@ -204,6 +206,33 @@ async def run_job(
             **{"timeout_seconds": 60, **job},
         )
         return await control.run(request, said or Said(), ledger or MemoryLedger())
+
+
+async def run_jobs(
+    fabric: ServedFabric,
+    jobs: list[dict[str, Any]],
+    ledger: Callable[[], Ledger] = MemoryLedger,
+    *,
+    limits: JobLimits = LIMITS,
+    budget: CallBudget | None = None,
+) -> list[JobOutcome]:
+    """Run several at once through one job control, as the steps of a run that share a process do."""
+    client = FabricClient(fabric.url, StaticToken(fabric.token), request_timeout_seconds=10.0, gate=budget)
+    async with client:
+        control = JobControl(client, portal_url=None, limits=limits, budget=budget)
+        requests = [
+            NotebookJob(
+                **{
+                    "asset": job["notebook"],
+                    "workspace": fabric.workspace_id,
+                    "workspace_configured_in": "the test",
+                    "timeout_seconds": 60,
+                    **job,
+                }
+            )
+            for job in jobs
+        ]
+        return await asyncio.gather(*(control.run(request, Said(), ledger()) for request in requests))
 
 
 def in_background(work: Callable[[], None]) -> threading.Thread:

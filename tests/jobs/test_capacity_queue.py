@@ -1,0 +1,178 @@
+"""The queue in front of a capacity: order, sessions that are shared, what is learned from starts without room."""
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from fabric_assets.client.compute import ComputeSettings
+from fabric_assets.client.errors import FabricConfigError
+from fabric_assets.jobs.capacity_queue import CapacityQueue, capacity_vcores
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 30))
+
+
+class Capacity:
+    """A capacity that takes so many vCores, and jobs that come to it through a queue."""
+
+    def __init__(self, queue: CapacityQueue, vcores: float) -> None:
+        self.queue = queue
+        self.vcores = vcores
+        self.running = 0
+        self.most = 0
+        self.refused = 0
+        self.let_in: list[str] = []
+        self.said: list[str] = []
+
+    def tell(self, text: str, level: int = 0) -> None:
+        self.said.append(text)
+
+    async def job(
+        self, name: str, vcores: int = 8, seconds: float = 0.02, session: str | None = None
+    ) -> None:
+        ticket = self.queue.ticket()
+        while True:
+            async with self.queue.place(ticket, vcores, session=session, tell=self.tell) as place:
+                await asyncio.sleep(0.005)  # the service's answer
+                if self.running + place.vcores > self.vcores:
+                    self.refused += 1
+                    self.queue.no_room(place)
+                    continue
+                self.let_in.append(name)
+                self.running += place.vcores
+                self.most = max(self.most, self.running)
+                await asyncio.sleep(seconds)
+                self.running -= place.vcores
+                return
+
+
+def test_jobs_wait_in_order_until_their_vcores_fit() -> None:
+    capacity = Capacity(CapacityQueue(20, 1.0), 20)
+
+    async def work() -> None:
+        # The small one that comes last would fit beside the first, but must not overtake.
+        await asyncio.gather(capacity.job("a", 12), capacity.job("b", 12), capacity.job("c", 4))
+
+    run(work())
+
+    assert capacity.let_in == ["a", "b", "c"]
+    assert (capacity.most, capacity.refused) == (16, 0)
+    assert capacity.said[0] == (
+        "waits for 12 vCores at position 1 of the queue; 12 of 20 vCores of the capacity are in use"
+    )
+    assert capacity.said[1].startswith("waits for 4 vCores at position 2 of the queue")
+    assert capacity.said[2].startswith("has its 12 vCores after ")
+
+
+def test_what_cannot_fit_is_refused_at_once() -> None:
+    async def work() -> None:
+        async with CapacityQueue(20, 1.0).place(0, 24):
+            pass
+
+    with pytest.raises(
+        FabricConfigError, match="needs 24 vCores by its compute settings, and the capacity has 20"
+    ):
+        run(work())
+
+
+def test_a_capacity_of_unknown_size_is_learned_and_nobody_is_forgotten() -> None:
+    capacity = Capacity(CapacityQueue(None, 0.05), 64)
+
+    async def work() -> None:
+        draw = random.Random(1)
+        await asyncio.gather(*(capacity.job(str(n), seconds=draw.uniform(0.05, 0.2)) for n in range(30)))
+
+    run(work())
+
+    assert len(capacity.let_in) == 30
+    assert capacity.most == 64
+    # The first round finds out, and then one more is tried from time to time.
+    assert 22 <= capacity.refused < 60
+
+
+def test_who_found_no_room_keeps_its_turn() -> None:
+    capacity = Capacity(CapacityQueue(None, 0.05), 8)
+
+    async def work() -> None:
+        await asyncio.gather(*(capacity.job(name) for name in "abcdef"))
+
+    run(work())
+
+    assert capacity.let_in == list("abcdef")
+
+
+def test_where_others_fill_the_capacity_one_job_asks_again_from_time_to_time() -> None:
+    capacity = Capacity(CapacityQueue(None, 0.05), 0)
+
+    async def work() -> None:
+        waiting = [asyncio.create_task(capacity.job(str(n))) for n in range(10)]
+        await asyncio.sleep(0.5)
+        # Ten came, and since then one at a time, ever more seldom.
+        assert 10 < capacity.refused <= 10 + 6
+        capacity.vcores = 1000
+        await asyncio.gather(*waiting)
+
+    run(work())
+
+    assert len(capacity.let_in) == 10
+
+
+def test_notebooks_in_one_session_take_up_its_vcores_once() -> None:
+    capacity = Capacity(CapacityQueue(8, 1.0), 8)
+
+    async def work() -> None:
+        jobs = [capacity.job(name, session="s", seconds=0.05) for name in "abc"]
+        await asyncio.gather(*jobs, capacity.job("d"))
+
+    run(work())
+
+    assert capacity.let_in == list("abcd")
+    assert capacity.most == 8
+
+
+def test_who_gives_up_waiting_makes_room_for_the_next() -> None:
+    capacity = Capacity(CapacityQueue(8, 1.0), 8)
+
+    async def work() -> None:
+        first = asyncio.create_task(capacity.job("a", seconds=0.1))
+        await asyncio.sleep(0)
+        given_up = asyncio.create_task(capacity.job("b"))
+        last = asyncio.create_task(capacity.job("c"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(first, last)
+
+    run(work())
+
+    assert capacity.let_in == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "vcores"), [("F2", 20), ("f64", 384), ("trial", 128), ("40", 40), ("", None), (None, None)]
+)
+def test_a_capacity_is_an_sku_or_a_number_of_vcores(capacity: str | None, vcores: int | None) -> None:
+    assert capacity_vcores(capacity) == vcores
+
+
+@pytest.mark.parametrize("capacity", ["F3", "0", "-8", "eight"])
+def test_other_capacities_are_refused_with_those_that_there_are(capacity: str) -> None:
+    with pytest.raises(FabricConfigError, match="none of the SKUs F2, F4"):
+        capacity_vcores(capacity)
+
+
+@pytest.mark.parametrize(
+    ("settings", "vcores"),
+    [
+        pytest.param(ComputeSettings(), 8, id="one node"),
+        pytest.param(ComputeSettings(driver_cores=4), 4, id="a small driver"),
+        pytest.param(ComputeSettings(num_executors=2), 24, id="driver and executors of the node's size"),
+        pytest.param(ComputeSettings(driver_cores=4, executor_cores=4, num_executors=3), 16, id="all sizes"),
+        pytest.param(ComputeSettings(python_cores=2), 2, id="Python"),
+    ],
+)
+def test_vcores_follow_from_the_compute_settings(settings: ComputeSettings, vcores: int) -> None:
+    assert settings.vcores(8) == vcores

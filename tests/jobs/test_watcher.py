@@ -1,0 +1,117 @@
+"""How many calls it takes to see the ends of many job instances, counted at the service."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from fabric_assets.jobs.call_budget import CallBudget
+from fabric_assets.jobs.watcher import wait_seconds
+from fabric_assets.local import ServedFabric
+from tests.conftest import Simulate
+from tests.faults.harness import LIMITS, run_job, run_jobs
+
+WATCHED = replace(LIMITS, poll_seconds=0.1)
+
+
+def calls(fabric: ServedFabric) -> Counter[str]:
+    """The service's calls by kind."""
+    kinds: Counter[str] = Counter()
+    for request in fabric.requests:
+        path = request.path.partition("?")[0]
+        if request.method == "POST":
+            kinds["start"] += 1
+        elif path.lower().endswith("/livysessions"):
+            kinds["session list"] += 1
+        elif path.endswith("/jobs/instances"):
+            kinds["list of one notebook"] += 1
+        elif "/jobs/execute/" in path:
+            kinds["read of an end"] += 1
+        elif "/jobs/instances/" in path:
+            kinds["read"] += 1
+    return kinds
+
+
+def names(count: int) -> list[str]:
+    return [f"Load{number:02}" for number in range(count)]
+
+
+def test_many_notebooks_cost_their_start_and_one_read(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=names(20), job_instances=[{"run_seconds": [0.5, 2.5], "exit_value": "7"}])
+
+    outcomes = asyncio.run(run_jobs(fabric, [{"notebook": n} for n in names(20)], limits=WATCHED))
+
+    assert {outcome.exit_value for outcome in outcomes} == {"7"}
+    seen = calls(fabric)
+    assert (seen["start"], seen["read of an end"], seen["read"]) == (20, 20, 0)
+
+
+def test_partitions_that_no_session_shows_are_seen_in_their_notebooks_list(simulate: Simulate) -> None:
+    fabric = simulate(
+        notebooks=names(1),
+        job_instances=[{"run_seconds": [0.8, 2.5]}],
+        faults=[{"method": "GET", "path": "*/livysessions*", "status": 403, "times": None}],
+    )
+
+    outcomes = asyncio.run(run_jobs(fabric, [{"notebook": names(1)[0]}] * 12, limits=WATCHED))
+
+    assert {outcome.job_instance.status for outcome in outcomes} == {"Completed"}
+    seen = calls(fabric)
+    assert seen["session list"] == 1, "a list that was refused is not asked for again"
+    assert seen["list of one notebook"] > 0
+    # Those that no list has shown yet are read one by one.
+    assert seen["read"] < 40
+    assert seen["read of an end"] == 12
+
+
+def test_without_any_list_single_reads_find_the_ends(simulate: Simulate) -> None:
+    refused = {"method": "GET", "status": 403, "times": None}
+    fabric = simulate(
+        notebooks=names(4),
+        job_instances=[{"run_seconds": [0.2, 1.0]}],
+        faults=[{**refused, "path": "*/livysessions*"}, {**refused, "path": "*/jobs/instances"}],
+    )
+
+    outcomes = asyncio.run(run_jobs(fabric, [{"notebook": n} for n in names(4)], limits=WATCHED))
+
+    assert {outcome.job_instance.status for outcome in outcomes} == {"Completed"}
+
+
+def test_an_expected_duration_places_the_reads(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"run_seconds": 1.0}])
+
+    asyncio.run(run_job(fabric, limits=replace(LIMITS, poll_seconds=0.05), expected_seconds=1.0))
+    with_history = calls(fabric)["read"]
+    asyncio.run(run_job(fabric, limits=replace(LIMITS, poll_seconds=0.05)))
+    without = calls(fabric)["read"] - with_history
+
+    assert with_history * 2 < without
+
+
+def test_the_quota_is_kept_whatever_must_be_read(simulate: Simulate) -> None:
+    # The service's minute is a real one: nothing may be refused.
+    fabric = simulate(
+        notebooks=names(20), job_instances=[{"run_seconds": 0.3}], service={"calls_per_minute": 60}
+    )
+
+    asyncio.run(run_jobs(fabric, [{"notebook": n} for n in names(20)], limits=WATCHED, budget=CallBudget(57)))
+
+    assert [request.status for request in fabric.requests if request.status == 429] == []
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "expected", "wait"),
+    [
+        pytest.param(0, None, 5, id="at first"),
+        pytest.param(100, None, 10, id="a tenth of what has passed"),
+        pytest.param(7200, None, 30, id="never longer than half a minute"),
+        pytest.param(0, 20, 20, id="at the expected end"),
+        pytest.param(18, 20, 5, id="just before it"),
+        pytest.param(0, 3600, 30, id="an early failure is seen, too"),
+        pytest.param(25, 20, 5, id="often after it"),
+        pytest.param(220, 20, 20, id="then in a tenth of what has passed since"),
+    ],
+)
+def test_waits_between_looks(elapsed: float, expected: float | None, wait: float) -> None:
+    assert wait_seconds(elapsed, expected, 5) == wait
