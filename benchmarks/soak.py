@@ -23,8 +23,9 @@ import dagster as dg
 import psutil
 import stamina.instrumentation
 
-from benchmarks.soak_script import NOTEBOOKS_PER_JOB_INSTANCE
-from benchmarks.soak_service import SoakService, soak_service
+from benchmarks.local_service import LocalService, local_service
+from benchmarks.soak_script import NOTEBOOKS_PER_JOB_INSTANCE, soak_script
+from benchmarks.soak_service import seen
 from benchmarks.soak_verdict import COMPLETED, FAILED, TERMINATED, TIMED_OUT, Reported, Verdict, compare
 from fabric_assets.client.auth import StaticToken
 from fabric_assets.client.errors import FabricError, JobInstanceFailedError, JobInstanceTimeoutError
@@ -77,7 +78,7 @@ def soak(job_instances: int, *, at_once: int = 100, seed: int = 1) -> Figures:
     notebooks = max(3, round(job_instances * NOTEBOOKS_PER_JOB_INSTANCE))
     with (
         tempfile.TemporaryDirectory() as folder,
-        soak_service(Path(folder) / "fabric", notebooks, seed) as service,
+        local_service(Path(folder) / "fabric", soak_script(notebooks, seed)) as service,
         dg.DagsterInstance.local_temp(folder) as instance,
     ):
         begun, cpu = time.monotonic(), _cpu_seconds()
@@ -86,7 +87,7 @@ def soak(job_instances: int, *, at_once: int = 100, seed: int = 1) -> Figures:
         wall_seconds, client_cpu_seconds = time.monotonic() - begun, _cpu_seconds() - cpu
         warm = [sample for sample in client.samples if sample[0] >= job_instances * _WARM_UP_SHARE]
         return Figures(
-            compare(client.reported, service.seen()),
+            compare(client.reported, seen(service)),
             wall_seconds,
             client_cpu_seconds,
             service.cpu_seconds(),
@@ -98,7 +99,9 @@ def soak(job_instances: int, *, at_once: int = 100, seed: int = 1) -> Figures:
 class _Client:
     """The attempts of one process, with one job control, as a run worker has it."""
 
-    def __init__(self, service: SoakService, instance: dg.DagsterInstance, notebooks: int, seed: int) -> None:
+    def __init__(
+        self, service: LocalService, instance: dg.DagsterInstance, notebooks: int, seed: int
+    ) -> None:
         self.reported: dict[int, Reported] = {}
         self.samples: list[tuple[int, float]] = []
         self._service = service
