@@ -70,8 +70,8 @@ def _formatted(interpreter: Interpreter, node: ast.FormattedValue) -> Any:
             return format_value(option, str(how.value), node.conversion)
         text = text_of(option)
         if isinstance(text, Text) and len(text.parts) == 1 and isinstance(text.parts[0], Unknown):
-            reason = text.parts[0].reason
-            return Text((Unknown(described(node.value) if reason == Unknown().reason else reason),))
+            if text.parts[0] == Unknown():
+                return Text((Unknown(described(node.value)),))
         return text
 
     return map_options(formatted, [value, spec], interpreter.session.branches)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fabric_assets.lineage.arguments import text_value
 from fabric_assets.lineage.columns import Column, column, column_named, expression, selected
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.storage import write_target
+from fabric_assets.lineage.storage import write_table, write_target
 from fabric_assets.lineage.values import (
     Bound,
     Const,
@@ -105,6 +105,9 @@ def frame_method(
     ):
         result = interpreter.invoke(first, [frame if name != "foreach" else Unknown("a row"), *arguments[1:]])
         return result if name == "pipe" else frame.opaque()
+    if name == "to_table" and arguments:
+        write_table(interpreter, first, "to_table", frame)
+        return Const(None)
     if name.startswith(("to_", "write_", "sink_", "save")) and name not in TO_FRAME | {"to_arrow"}:
         write_target(interpreter, name, frame, arguments, keywords)
         return frame

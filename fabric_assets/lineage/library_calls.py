@@ -10,21 +10,23 @@ from fabric_assets.lineage.spark_calls import delta_call, delta_method
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_statements import SqlContext
 from fabric_assets.lineage.standard_library import call_standard_library, run_submitted
-from fabric_assets.lineage.storage import read_path, write_path, write_target
-from fabric_assets.lineage.tables import DEFAULT_TOKEN, HOME_TOKEN
+from fabric_assets.lineage.storage import read_path, read_table, write_path, write_target
 from fabric_assets.lineage.values import (
     Const,
     DeltaTableValue,
     Function,
-    Instance,
     Lib,
     Mapping,
     Never,
     Partial,
     SqlConnection,
     Unknown,
+    concatenate,
+    default_lakehouse,
     map_options,
     options_of,
+    text_of,
+    this_workspace,
 )
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ def _data_call(
         targets = [value for value in arguments if not frames_in(value)]
         write_target(interpreter, last, Frame.union(frames), targets, keywords)
         return Unknown()
+    if name == "pyspark.pandas.read_table" and arguments:
+        return read_table(interpreter, arguments[0], "read_table")
     if last.startswith(("read_", "scan_", "load_")) or name in ("pyarrow.dataset.dataset", "dataset.dataset"):
         source = next(
             (keywords[key] for key in _SOURCES if key in keywords), arguments[0] if arguments else None
@@ -262,23 +266,28 @@ def _file_system(
 
 
 def _lakehouse(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    name = keywords.get("name", arguments[0] if arguments else Const(DEFAULT_TOKEN))
-    workspace = keywords.get("workspaceId", arguments[1] if len(arguments) > 1 else Const(HOME_TOKEN))
+    name = keywords.get("name", arguments[0] if arguments else default_lakehouse())
+    workspace = keywords.get("workspaceId", arguments[1] if len(arguments) > 1 else this_workspace())
 
     def item(lakehouse: Any, place: Any) -> Any:
-        if not isinstance(lakehouse, Const) or not isinstance(place, Const):
-            return Unknown()
-        where = str(place.value) or HOME_TOKEN
-        root = Const(f"abfss://{where}@onelake.dfs.fabric.microsoft.com/{lakehouse.value or DEFAULT_TOKEN}")
-        properties = Mapping(
-            {"abfsPath": root, "oneLakeTablesPath": Const(f"{root.value}/Tables")}, complete=False
-        )
+        if not isinstance(lakehouse, Const):
+            lakehouse = lakehouse if isinstance(lakehouse, Unknown) else Unknown()
+        parts = [
+            Const("abfss://"),
+            text_of(place),
+            Const("@onelake.dfs.fabric.microsoft.com/"),
+            text_of(lakehouse),
+        ]
+        root = concatenate(parts)
+        tables = concatenate([*parts, Const("/Tables")])
+        properties = Mapping({"abfsPath": root, "oneLakeTablesPath": tables}, complete=False)
         attributes = {
-            "id": Const(lakehouse.value),
-            "displayName": Const(lakehouse.value),
-            "workspaceId": Const(where),
+            "id": lakehouse,
+            "displayName": lakehouse,
+            "workspaceId": place,
+            "properties": properties,
         }
-        return Instance({**attributes, "properties": properties})
+        return Mapping(attributes, complete=False)
 
     return map_options(item, [name, workspace], interpreter.session.branches)
 
@@ -286,9 +295,13 @@ def _lakehouse(interpreter: "Interpreter", arguments: list[Any], keywords: dict[
 def runtime_context(interpreter: "Interpreter") -> Mapping:
     """What is known of ``notebookutils.runtime.context``."""
     resolver = interpreter.session.resolver
-    here = Const(HOME_TOKEN)
-    lakehouse = Const(resolver.default_lakehouse) if resolver.default_lakehouse else Unknown()
-    place = Const(resolver.default_workspace or HOME_TOKEN)
+    here = this_workspace()
+    lakehouse = (
+        Const(resolver.default_lakehouse, overridable=True)
+        if resolver.default_lakehouse
+        else default_lakehouse()
+    )
+    place = Const(resolver.default_workspace, overridable=True) if resolver.default_workspace else here
     entries = {
         "currentWorkspaceId": here,
         "currentWorkspaceName": here,
@@ -302,10 +315,10 @@ def runtime_context(interpreter: "Interpreter") -> Mapping:
 
 def _sempy(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     if name in ("get_workspace_id", "get_notebook_workspace_id"):
-        return Const(HOME_TOKEN)
+        return this_workspace()
     if name in ("resolve_workspace_id", "resolve_workspace_name"):
-        return arguments[0] if arguments else Const(HOME_TOKEN)
+        return arguments[0] if arguments else this_workspace()
     if name == "get_lakehouse_id":
-        return Const(DEFAULT_TOKEN)
+        return default_lakehouse()
     frames = [frame for value in [*arguments, *keywords.values()] for frame in frames_in(value)]
     return Frame().opaque(*frames) if frames else Frame()

@@ -29,7 +29,7 @@ class CellSyntaxError(Exception):
         self.line = line
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def parse_cell(source: str) -> ast.Module:
     """The syntax tree of a Python cell; it must not be changed.
 

@@ -8,7 +8,7 @@ from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_statements import SqlContext
 from fabric_assets.lineage.storage import read_table, write_path, write_table
-from fabric_assets.lineage.tables import HOME_TOKEN, Table
+from fabric_assets.lineage.tables import Table
 from fabric_assets.lineage.values import (
     Bound,
     Const,
@@ -19,7 +19,9 @@ from fabric_assets.lineage.values import (
     Reader,
     Unknown,
     Writer,
+    default_lakehouse,
     options_of,
+    this_workspace,
 )
 from fabric_assets.lineage.words import words
 
@@ -98,15 +100,15 @@ def _with_frames(text: Any, names: list[str]) -> Any:
 
 
 def _setting(interpreter: "Interpreter", name: Any, arguments: list[Any]) -> Any:
-    resolver = interpreter.session.resolver
-    known = {
-        "trident.workspace.id": HOME_TOKEN,
-        "trident.workspace.name": HOME_TOKEN,
-        "trident.lakehouse.name": resolver.default_lakehouse,
-        "trident.lakehouse.id": resolver.default_lakehouse,
+    default = interpreter.session.resolver.default_lakehouse
+    lakehouse = Const(default, overridable=True) if default else default_lakehouse()
+    known: dict[str, Any] = {
+        "trident.workspace.id": this_workspace(),
+        "trident.workspace.name": this_workspace(),
+        "trident.lakehouse.name": lakehouse,
+        "trident.lakehouse.id": lakehouse,
     }
-    value = known.get(str(name.value)) if isinstance(name, Const) else None
-    return Const(value) if value else Unknown()
+    return known.get(str(name.value), Unknown()) if isinstance(name, Const) else Unknown()
 
 
 # -- readers and writers

@@ -118,7 +118,7 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext) -
     return Frame()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _parsed(text: str, dialect: str) -> tuple[exp.Expr | None, ...]:
     return tuple(sqlglot.parse(text, read=dialect))
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from fabric_assets.lineage.tables import DEFAULT_LAKEHOUSE, THIS_WORKSPACE
 from fabric_assets.lineage.values import Const, Text, Unknown
 from fabric_assets.lineage.words import words
 
@@ -52,6 +53,8 @@ class Holes:
 
     def reason(self, text: str) -> str | None:
         """Why the text is not known, ``None`` if it has no hole."""
+        if THIS_WORKSPACE in text or DEFAULT_LAKEHOUSE in text:
+            return "the workspace or lakehouse in which the notebook runs"
         match = _HOLE.search(text)
         if match is None:
             return None
@@ -61,12 +64,15 @@ class Holes:
     @staticmethod
     def hidden(text: str) -> str:
         """The text with ``{...}`` in place of its holes."""
-        return _HOLE.sub("{...}", text)
+        return re.sub(
+            f"{_HOLE.pattern}|{THIS_WORKSPACE}|{DEFAULT_LAKEHOUSE}", "{...}", text, flags=re.IGNORECASE
+        )
 
     def renderings(self, value: Const | Text) -> Iterator[str]:
         """The text with identifiers for its holes, in the ways in which a statement may need them."""
         parts: Sequence[str | Unknown] = value.parts if isinstance(value, Text) else (str(value.value),)
-        names = {i: self.add(part.reason) for i, part in enumerate(parts) if isinstance(part, Unknown)}
+        unknown = [(i, part) for i, part in enumerate(parts) if isinstance(part, Unknown)]
+        names = {i: part.stands_for or self.add(part.reason) for i, part in unknown}
         yield _joined(parts, names, assign=False, blank=False)
         if names:
             yield _joined(parts, names, assign=True, blank=False)

@@ -9,6 +9,7 @@ from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.python_calls import copied, dictionary, mapped
 from fabric_assets.lineage.values import (
     Bound,
+    ClassValue,
     Const,
     Function,
     Instance,
@@ -95,6 +96,8 @@ def call_standard_library(
         )
     if name in ("collections.deque", "queue.Queue"):
         return copied(interpreter, "list", first) if arguments else Items([])
+    if name == "collections.namedtuple" and len(arguments) > 1:
+        return _named_tuple(arguments[0], arguments[1])
     if name in ("sys.exit", "os._exit"):
         return Never()
     return None
@@ -122,6 +125,15 @@ def run_submitted(
     if name in _SUBMITS or name == "run_in_executor":
         return interpreter.invoke(function, rest, keywords)
     return None
+
+
+def _named_tuple(name: Any, fields: Any) -> Any:
+    try:
+        plain = to_python(fields)
+    except ValueError:
+        return Unknown()
+    names = plain.replace(",", " ").split() if isinstance(plain, str) else [str(field) for field in plain]
+    return ClassValue(str(name.value) if isinstance(name, Const) else "", {}, fields=tuple(names))
 
 
 def _callable(value: Any) -> bool:

@@ -2,12 +2,16 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 HOME = ""
 """Identity of the analyzed workspace itself; other workspaces have their name or id, lower case."""
 
-HOME_TOKEN = "(this-workspace)"  # noqa: S105 - stands for the notebook's own workspace in computed paths
-DEFAULT_TOKEN = "(default-lakehouse)"  # noqa: S105 - stands for the default lakehouse in computed paths
+THIS_WORKSPACE = "zzthisworkspacezz"
+"""Stands for the notebook's own workspace in computed paths and names."""
+
+DEFAULT_LAKEHOUSE = "zzdefaultlakehousezz"
+"""Stands for the notebook's default lakehouse in computed paths and names."""
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NO_WORKSPACE = "00000000-0000-0000-0000-000000000000"
@@ -19,8 +23,7 @@ _ITEM_TYPES = re.compile(
 _NAME_PART = re.compile(r"`((?:[^`]|``)*)`|\[((?:[^\]]|\]\])*)\]|\"((?:[^\"]|\"\")*)\"|([^.`\[\]\"]+)")
 
 
-@dataclass(frozen=True, order=True)
-class Table:
+class Table(NamedTuple):
     """A table, identified by all of its parts, each in lower case.
 
     Attributes:
@@ -83,7 +86,7 @@ class Catalog:
         """Identity of a workspace that a source names."""
         name = name_or_id.strip().lower()
         name = self.workspace_names.get(name, name)
-        if name in ("", _NO_WORKSPACE, HOME_TOKEN) or name in self.home_names:
+        if name in ("", _NO_WORKSPACE, THIS_WORKSPACE) or name in self.home_names:
             return HOME
         return name
 
@@ -138,6 +141,8 @@ class NameResolver:
         if not name or "/" in name:
             raise UnresolvedNameError("it names no table")
         lakehouse = self.catalog.lakehouse(lakehouse)
+        if lakehouse == DEFAULT_LAKEHOUSE:
+            lakehouse = self.default_lakehouse
         if schema and not weak:
             self.schema_evidence.add((workspace, lakehouse, schema.lower()))
         return Table(lakehouse, schema.lower(), name.lower(), workspace)
@@ -239,9 +244,7 @@ class NameResolver:
                 "it names the Tables folder, not one table" if not parts else "it is too deep"
             )
         schema = parts[0] if len(parts) == 2 else ""
-        return self._table(
-            workspace, self.default_lakehouse if lakehouse == DEFAULT_TOKEN else lakehouse, schema, parts[-1]
-        )
+        return self._table(workspace, lakehouse, schema, parts[-1])
 
     def _onelake(self, text: str, address: str) -> tuple[str, str, str]:
         if text.lower().startswith("http"):

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.tables import Table
+from fabric_assets.lineage.tables import DEFAULT_LAKEHOUSE, THIS_WORKSPACE, Table
 
 MAX_OPTIONS = 64
 """So many possible values are followed; with more the value counts as unknown."""
@@ -23,9 +23,24 @@ NO_GUARD: Guard = frozenset()
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that is only known when the notebook runs; ``reason`` completes 'it depends on ...'."""
+    """A value that is only known when the notebook runs; ``reason`` completes 'it depends on ...'.
+
+    Attributes:
+        stands_for: in a path or name it can be resolved nevertheless: the notebook's own workspace or lakehouse.
+    """
 
     reason: str = "a value that is only known when the notebook runs"
+    stands_for: str = ""
+
+
+def this_workspace() -> Unknown:
+    """The name or id of the notebook's own workspace."""
+    return Unknown("the workspace in which the notebook runs", THIS_WORKSPACE)
+
+
+def default_lakehouse() -> Unknown:
+    """The name or id of the notebook's default lakehouse."""
+    return Unknown("the default lakehouse with which the notebook runs", DEFAULT_LAKEHOUSE)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ def load_table(df, table, lakehouse="gold", mode="overwrite", keys=None):
     if spark.catalog.tableExists(name) and mode == "merge":
         df.createOrReplaceTempView("staged")
         on = " AND ".join(f"t.{k} = s.{k}" for k in keys or ["id"])
-        spark.sql(f"MERGE INTO {name} t USING staged s ON {on} WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *")
+        merge = f"MERGE INTO {name} t USING staged s ON {on} WHEN MATCHED THEN UPDATE SET * "
+        spark.sql(merge + "WHEN NOT MATCHED THEN INSERT *")
     else:
         df.write.format("delta").mode(mode).saveAsTable(name)
     return spark.table(name).count()
@@ -24,11 +25,13 @@ CREATE OR REPLACE TEMP VIEW step_{n} AS
 WITH recent AS (
     SELECT o.id, o.customer_id, o.amount * r.rate AS amount, o.day,
            row_number() OVER (PARTITION BY o.customer_id ORDER BY o.day DESC) AS rn
-    FROM silver.table_{a} AS o
-    JOIN silver.table_{b} AS r ON r.day = o.day AND r.currency = o.currency
+    FROM gold.table_{a} AS o
+    JOIN gold.rates_{b} AS r ON r.day = o.day AND r.currency = o.currency
     WHERE o.day >= date_sub(current_date(), 30) AND o.status IN ('open', 'paid')
 ),
-ranked AS (SELECT *, CASE WHEN amount > 100 THEN 'big' WHEN amount > 10 THEN 'middle' ELSE 'small' END AS size FROM recent)
+ranked AS (
+    SELECT *, CASE WHEN amount > 100 THEN 'big' WHEN amount > 10 THEN 'middle' ELSE 'small' END AS size FROM recent
+)
 SELECT r.id, r.customer_id, c.name, r.amount, r.size, sum(r.amount) OVER (PARTITION BY r.customer_id) AS total
 FROM ranked AS r LEFT JOIN bronze.customers_{a} AS c ON c.id = r.customer_id
 WHERE r.rn = 1 AND NOT EXISTS (SELECT 1 FROM bronze.blocked AS b WHERE b.id = r.customer_id)"""
@@ -44,7 +47,7 @@ load_table(df, "table_{n}" if not recreate else "table_{n}", mode="merge", keys=
 
 def notebook_cells(number: int, count: int) -> list[str]:
     """A notebook of usual size: parameters, a helper, SQL and PySpark."""
-    a, b = (number * 7) % count, (number * 13) % count
+    a, b = (number * 7) % max(number, 1), (number * 13 + count) % max(number, 1)
     return [
         "# parameters\nrecreate = False\nthreshold = 10",
         "%run Helper",
@@ -79,12 +82,65 @@ def seeds() -> list[bytes]:
 
 
 _PIECES = [
-    "(", ")", "[", "]", "{", "}", "'", '"', '"""', "\\", "\n", "\n    ", ":", ",", ".", "=", "%", "%%sql\n", "%run ", "\x00",
-    "\u2028", "for x in y: ", "while True: ", "if x: ", "else: ", "def f(*a, **k): return f(*a, **k)\n", "lambda: ", "*", "**",
-    "x = [x]\n", "x = x + x\n", "x = x * 9999\n", "t = t + t\n", "{t}", "await ", "yield ", "global x\n", "class A(A): pass\n",
-    "SELECT * FROM (", "UNION ALL SELECT 1 ", "WITH RECURSIVE x AS (", "MERGE INTO ", "${", "GO\n", ";", "--", "/*", "`", "@",
-    "# CELL ********************\n", "# META {", "# MAGIC ", "9" * 50, "1e999", "\U0001f600", "f'{f\"{x}\"}'", "%s %(a)s %", "{0.__class__}",
-]  # fmt: skip
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "'",
+    '"',
+    '"""',
+    "\\",
+    "\n",
+    "\n    ",
+    ":",
+    ",",
+    ".",
+    "=",
+    "%",
+    "%%sql\n",
+    "%run ",
+    "\x00",
+    "\u2028",
+    "for x in y: ",
+    "while True: ",
+    "if x: ",
+    "else: ",
+    "def f(*a, **k): return f(*a, **k)\n",
+    "lambda: ",
+    "*",
+    "**",
+    "x = [x]\n",
+    "x = x + x\n",
+    "x = x * 9999\n",
+    "t = t + t\n",
+    "{t}",
+    "await ",
+    "yield ",
+    "global x\n",
+    "class A(A): pass\n",
+    "SELECT * FROM (",
+    "UNION ALL SELECT 1 ",
+    "WITH RECURSIVE x AS (",
+    "MERGE INTO ",
+    "${",
+    "GO\n",
+    ";",
+    "--",
+    "/*",
+    "`",
+    "@",
+    "# CELL ********************\n",
+    "# META {",
+    "# MAGIC ",
+    "9" * 50,
+    "1e999",
+    "\U0001f600",
+    "f'{f\"{x}\"}'",
+    "%s %(a)s %",
+    "{0.__class__}",
+]
 
 
 def mutated(generator: random.Random, sources: list[bytes]) -> bytes:
