@@ -8,7 +8,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fabric_assets.arguments import config_field, fixed, partition_key
+    from fabric_assets.arguments import (
+        config_field,
+        exit_value_of,
+        fixed,
+        partition_end,
+        partition_key,
+        partition_start,
+    )
     from fabric_assets.asset_factory import notebook_asset
     from fabric_assets.client.compute import ComputeSettings
     from fabric_assets.executor import fabric_executor
@@ -22,10 +29,13 @@ __all__ = [
     "build_daily_schedule",
     "build_notebook_sensor",
     "config_field",
+    "exit_value_of",
     "fabric_executor",
     "fixed",
     "notebook_asset",
+    "partition_end",
     "partition_key",
+    "partition_start",
 ]
 
 _MODULES = {
@@ -34,10 +44,13 @@ _MODULES = {
     "build_daily_schedule": "schedules",
     "build_notebook_sensor": "sensors",
     "config_field": "arguments",
+    "exit_value_of": "arguments",
     "fabric_executor": "executor",
     "fixed": "arguments",
     "notebook_asset": "asset_factory",
+    "partition_end": "arguments",
     "partition_key": "arguments",
+    "partition_start": "arguments",
 }
 
 

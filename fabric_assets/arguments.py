@@ -1,12 +1,15 @@
-"""Where a notebook's parameters get their values from: run config, partition key, or fixed."""
+"""Where a notebook's parameters get their values from: run config, partition key, another's exit value, or fixed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from fabric_assets.client.compute import ParameterValue, parameter_problem
+from fabric_assets.exit_values import latest_exit_value
 
 _CONFIG_TYPES: dict[type, Any] = {bool: dg.Bool, int: dg.Int, float: dg.Float, str: dg.String}
 _REQUIRED: Any = object()
@@ -33,7 +36,41 @@ class PartitionKey:
     """The partition key, see ``partition_key``."""
 
 
-Argument = ParameterValue | ConfigField | Fixed | PartitionKey
+@dataclass(frozen=True)
+class PartitionEdge:
+    """Where the partitions that are materialized begin or end, see ``partition_start`` and ``partition_end``."""
+
+    end: bool
+    format: str | None
+
+
+@dataclass(frozen=True)
+class ExitValueOf:
+    """The exit value of another asset's notebook, see ``exit_value_of``."""
+
+    asset_key: dg.AssetKey
+
+
+Argument = ParameterValue | ConfigField | Fixed | PartitionKey | PartitionEdge | ExitValueOf
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What the values of one materialization are made of.
+
+    Attributes:
+        config: the run config's values.
+        partition: the key of the partition, ``None`` if there is none or there are several.
+        key_range: first and last key of the partitions.
+        time_window: begin and end of the partitions, if they are spans of time.
+        exit_value: gives the exit value of another asset.
+    """
+
+    config: Mapping[str, ParameterValue]
+    exit_value: Callable[[dg.AssetKey], str]
+    partition: str | None = None
+    key_range: tuple[str, str] | None = None
+    time_window: tuple[datetime, datetime] | None = None
 
 
 def config_field(
@@ -64,6 +101,34 @@ def partition_key() -> PartitionKey:
     return PartitionKey()
 
 
+def partition_start(format: str | None = None) -> PartitionEdge:  # noqa: A002 -- as in dagster's partitions
+    """Where the materialized partitions begin: of one partition, or of the range that a backfill gives to one run.
+
+    Args:
+        format: for partitions that are spans of time, the begin as ``strftime`` writes it, such as ``"%Y-%m-%d"``;
+            ``None``: the key of the first partition.
+    """
+    return PartitionEdge(end=False, format=format)
+
+
+def partition_end(format: str | None = None) -> PartitionEdge:  # noqa: A002
+    """Where the materialized partitions end; see ``partition_start``.
+
+    Args:
+        format: for partitions that are spans of time, the end, which does not belong to them any more; ``None``: the
+            key of the last partition, which does.
+    """
+    return PartitionEdge(end=True, format=format)
+
+
+def exit_value_of(asset: dg.AssetKey | str | Sequence[str]) -> ExitValueOf:
+    """What the notebook of another asset passed to ``notebook.exit``, as text: in the same run, else in its latest one.
+
+    The asset becomes a dependency. Where both have partitions, it is the exit value of the same partition.
+    """
+    return ExitValueOf(dg.AssetKey.from_coercible(asset))
+
+
 class Arguments:
     """The checked arguments of one asset.
 
@@ -71,12 +136,15 @@ class Arguments:
         asset: name of the asset, for messages.
         arguments: parameter name to argument.
         partitioned: whether the asset has partitions, one of which is materialized at a time.
+        ranges: whether it has partitions, one or more of which are materialized at a time.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an argument that Fabric could not take.
     """
 
-    def __init__(self, asset: str, arguments: Mapping[str, Argument], *, partitioned: bool) -> None:
+    def __init__(
+        self, asset: str, arguments: Mapping[str, Argument], *, partitioned: bool, ranges: bool = False
+    ) -> None:
         self._arguments = {
             name: _as_config_field(argument) if isinstance(argument, str | int | float) else argument
             for name, argument in arguments.items()
@@ -84,7 +152,7 @@ class Arguments:
         problems = [
             problem
             for name, argument in self._arguments.items()
-            if (problem := _problem(name, argument, partitioned))
+            if (problem := _problem(name, argument, partitioned=partitioned, ranges=ranges))
         ]
         seen: dict[str, str] = {}
         for name in arguments:
@@ -110,36 +178,101 @@ class Arguments:
         }
         return fields or None
 
-    def values(
-        self, config: Mapping[str, ParameterValue], partition: str | None
-    ) -> dict[str, ParameterValue]:
+    def upstream(self, deps: Iterable[Any]) -> list[dg.AssetKey]:
+        """The assets whose exit values are taken and that are not among ``deps``."""
+        known: set[dg.AssetKey] = set()
+        for dep in deps:
+            known |= set(dep.keys) if isinstance(dep, dg.AssetsDefinition) else {_dep_key(dep)}
+        wanted = {
+            argument.asset_key for argument in self._arguments.values() if isinstance(argument, ExitValueOf)
+        }
+        return sorted(wanted - known)
+
+    def values(self, launch: Launch) -> dict[str, ParameterValue]:
         """What is sent for one materialization.
 
-        Args:
-            config: the run config's values.
-            partition: key of the partition, ``None`` if there is none.
+        Raises:
+            dagster.Failure: another asset has no exit value to take.
         """
         values: dict[str, ParameterValue] = {}
         for name, argument in self._arguments.items():
             match argument:
                 case ConfigField():
-                    values[name] = argument.type(config[name])
+                    values[name] = argument.type(launch.config[name])
                 case Fixed():
                     values[name] = argument.value
-                case PartitionKey() if partition is not None:
-                    values[name] = str(partition)  # a MultiPartitionKey is a subclass of str
+                case PartitionKey() if launch.partition is not None:
+                    values[name] = str(launch.partition)  # a MultiPartitionKey is a subclass of str
+                case PartitionEdge():
+                    values[name] = _edge(name, argument, launch)
+                case ExitValueOf():
+                    values[name] = launch.exit_value(argument.asset_key)
         return values
+
+
+def launch_of(context: dg.AssetExecutionContext, asset: str, partition: str | None) -> Launch:
+    """What the run that ``context`` belongs to gives to the arguments.
+
+    Args:
+        context: the step's context.
+        asset: name of the asset, for messages.
+        partition: the key of the partition, ``None`` if there is none or there are several.
+    """
+    ranged = context.has_partition_key or context.has_partition_key_range
+    keys = context.partition_key_range if ranged else None
+    spans = ranged and isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition)
+    return Launch(
+        config=context.op_execution_context.op_config or {},
+        exit_value=partial(
+            latest_exit_value,
+            context.instance,
+            run_id=context.run.run_id,
+            partition=partition,
+            wanted_by=asset,
+        ),
+        partition=partition,
+        key_range=(keys.start, keys.end) if keys is not None else None,
+        time_window=tuple(context.partition_time_window) if spans else None,
+    )
+
+
+def _dep_key(dep: Any) -> dg.AssetKey:
+    return (dep if isinstance(dep, dg.AssetDep) else dg.AssetDep(dep)).asset_key
+
+
+def _edge(name: str, edge: PartitionEdge, launch: Launch) -> str:
+    if edge.format is None:
+        assert launch.key_range is not None  # noqa: S101 -- checked when the asset was defined
+        return launch.key_range[edge.end]
+    if launch.time_window is None:
+        raise dg.Failure(
+            f"argument {name!r} takes a time in the format {edge.format!r}, but the partitions are no spans of time; "
+            "leave the format out to get the partition's key",
+            allow_retries=False,
+        )
+    return launch.time_window[edge.end].strftime(edge.format)
 
 
 def _as_config_field(value: ParameterValue) -> ConfigField:
     return ConfigField(type(value), value, None)
 
 
-def _problem(name: str, argument: object, partitioned: bool) -> str | None:
+def _problem(name: str, argument: object, *, partitioned: bool, ranges: bool) -> str | None:
     match argument:
+        case ExitValueOf():
+            return parameter_problem(name, "")
+        case PartitionEdge():
+            if not (partitioned or ranges):
+                return f"parameter {name!r} takes the begin or end of partitions, but the asset has none"
+            return parameter_problem(name, "")
         case PartitionKey():
             if not partitioned:
-                return f"parameter {name!r} takes the partition key, but a materialization has no single partition"
+                return (
+                    f"parameter {name!r} takes the partition key, but a materialization has no single partition; "
+                    "take partition_start() and partition_end()"
+                    if ranges
+                    else f"parameter {name!r} takes the partition key, but the asset has no partitions"
+                )
             return parameter_problem(name, "")
         case Fixed():
             return parameter_problem(name, argument.value)

@@ -1,11 +1,12 @@
 """The factory: a notebook in, an asset out."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from fabric_assets.arguments import Argument, Arguments
+from fabric_assets.arguments import Argument, Arguments, launch_of
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.client.errors import FabricError
 from fabric_assets.instance_ledger import InstanceLedger
@@ -15,6 +16,9 @@ from fabric_assets.resource import FabricResource
 
 NOTEBOOK_METADATA = "fabric/notebook"
 WORKSPACE_METADATA = "fabric/workspace"
+RESOURCE_KEY = "fabric"
+
+_COLUMN_LINEAGE = "dagster/column_lineage"
 
 
 def notebook_asset(
@@ -43,11 +47,13 @@ def notebook_asset(
     retry_policy: dg.RetryPolicy | None = None,
     run_again_if_deduped: bool = False,
     op_tags: Mapping[str, Any] | None = None,
+    tables: Sequence[dg.AssetSpec] = (),
+    resource_key: str = RESOURCE_KEY,
     **asset_options: Any,
 ) -> dg.AssetsDefinition:
     """An asset that is materialized by running a Fabric notebook.
 
-    The asset needs the resource ``fabric`` (a ``FabricResource``). A job instance that ends with ``Completed``
+    The asset needs a ``FabricResource`` under the key ``fabric``. A job instance that ends with ``Completed``
     materializes it; every other end fails it, with Fabric's reason and a link.
 
     Example::
@@ -60,7 +66,8 @@ def notebook_asset(
         workspace: display name or GUID of the notebook's workspace; ``None``: the resource's.
         deps: assets that must be materialized before.
         arguments: name of a parameter to its value. A plain ``bool``, ``int``, ``float`` or ``str`` is a typed field of
-            the run config (the launchpad) with this default; see also ``config_field``, ``fixed``, ``partition_key``.
+            the run config (the launchpad) with this default; see also ``config_field``, ``fixed``, ``partition_key``,
+            ``partition_start``, ``partition_end``, ``exit_value_of``.
             Names must be written as in the notebook's parameters cell.
         retry: how often a failed job instance is started again.
         retry_interval_seconds: wait before that.
@@ -83,6 +90,10 @@ def notebook_asset(
         run_again_if_deduped: what becomes of a job instance that Fabric skipped because another one of the notebook was
             running (``Deduped``): when that one has ended, run again (``True``) or fail (``False``).
         op_tags: tags of the op that computes it.
+        tables: makes a multi-asset: one asset for each table that the notebook writes, all materialized by one job
+            instance. ``key`` then only names the op; ``deps``, ``description``, ``group_name``, ``owners``, ``tags``,
+            ``kinds``, ``metadata``, ``automation_condition`` and ``freshness_policy`` are the specs' own.
+        resource_key: key of the ``FabricResource``.
         **asset_options: everything else that ``@dagster.asset`` takes, such as ``code_version`` or ``hooks``.
 
     Raises:
@@ -93,7 +104,9 @@ def notebook_asset(
     _check_options(name, notebook, retry, retry_interval_seconds, timeout_seconds, compute)
     single_run = backfill_policy is not None and backfill_policy.max_partitions_per_run != 1
     one_partition = partitions_def is not None and not single_run
-    checked_arguments = Arguments(name, arguments or {}, partitioned=one_partition)
+    checked_arguments = Arguments(name, arguments or {}, partitioned=one_partition, ranges=single_run)
+    all_deps = list(deps)
+    all_deps += checked_arguments.upstream(all_deps)
     checks = list(check_specs or ())
     # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its notebook anew.
     policy = retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
@@ -101,14 +114,15 @@ def notebook_asset(
     if workspace:
         definition_metadata[WORKSPACE_METADATA] = workspace
 
-    async def load(context: dg.AssetExecutionContext, fabric: FabricResource) -> dg.MaterializeResult:
+    async def load(context: dg.AssetExecutionContext) -> Any:
+        fabric: FabricResource = getattr(context.resources, resource_key)
         partition = context.partition_key if one_partition else None
         try:
             outcome = await fabric.run_notebook_async(
                 notebook,
                 asset=name,
                 workspace=workspace,
-                parameters=checked_arguments.values(context.op_execution_context.op_config or {}, partition),
+                parameters=checked_arguments.values(launch_of(context, name, partition)),
                 compute=compute,
                 timeout_seconds=timeout_seconds,
                 run_again_if_deduped=run_again_if_deduped,
@@ -131,32 +145,58 @@ def notebook_asset(
                     seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
                 ) from failed
             raise failed from None
-        return dg.MaterializeResult(
-            asset_key=asset_key,
-            metadata=outcome_metadata(outcome, attempts=context.retry_number + 1),
-            check_results=check_results(outcome.exit_value, checks),
+        known = outcome_metadata(outcome, attempts=context.retry_number + 1)
+        checked = check_results(outcome.exit_value, checks)
+        if not tables:
+            return _materialized(asset_key, definition_metadata, known, checked)
+        first, *others = tables
+        return (
+            _materialized(first.key, first.metadata, known, checked),
+            *(_materialized(table.key, table.metadata, known) for table in others),
         )
 
-    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition] = dg.asset(
-        key=asset_key,
-        deps=list(deps),
-        config_schema=checked_arguments.config_schema,
-        description=description or f"Loaded by the Fabric notebook {notebook}.",
-        group_name=group_name,
-        owners=owners,
-        tags=tags,
-        kinds=set(kinds),
-        metadata=definition_metadata,
-        partitions_def=partitions_def,
-        backfill_policy=backfill_policy,
-        pool=pool,
-        automation_condition=automation_condition,
-        freshness_policy=freshness_policy,
-        check_specs=checks or None,
-        op_tags=op_tags,
+    # Dagster would check the outputs against it, and it is one result or a tuple of them.
+    del load.__annotations__["return"]
+    op_options: dict[str, Any] = {
+        "config_schema": checked_arguments.config_schema,
+        "required_resource_keys": {resource_key, *asset_options.pop("required_resource_keys", ())},
+        "partitions_def": partitions_def,
+        "backfill_policy": backfill_policy,
+        "pool": pool,
+        "check_specs": checks or None,
+        "op_tags": op_tags,
         **asset_options,
-    )
+    }
+    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition]
+    if tables:
+        op_name = re.sub(r"[^A-Za-z0-9_]", "_", "__".join(asset_key.path))
+        decorate = dg.multi_asset(name=op_name, specs=tables, description=description, **op_options)
+    else:
+        decorate = dg.asset(
+            key=asset_key,
+            deps=all_deps,
+            description=description or f"Loaded by the Fabric notebook {notebook}.",
+            group_name=group_name,
+            owners=owners,
+            tags=tags,
+            kinds=set(kinds),
+            metadata=definition_metadata,
+            automation_condition=automation_condition,
+            freshness_policy=freshness_policy,
+            **op_options,
+        )
     return decorate(load)
+
+
+def _materialized(
+    key: dg.AssetKey,
+    definition: Mapping[str, Any],
+    known: Mapping[str, Any],
+    checked: Sequence[dg.AssetCheckResult] = (),
+) -> dg.MaterializeResult:
+    # Dagster shows the lineage of columns from a materialization, not from a definition.
+    columns = {_COLUMN_LINEAGE: definition[_COLUMN_LINEAGE]} if _COLUMN_LINEAGE in definition else {}
+    return dg.MaterializeResult(asset_key=key, metadata={**columns, **known}, check_results=checked)
 
 
 def _check_options(

@@ -1,11 +1,14 @@
 """The dimensions, each loaded by a Fabric notebook. They do not depend on each other, so they run in parallel."""
 
+from fabric_assets.arguments import config_field
 from fabric_assets.asset_factory import notebook_asset
+
+RECREATE = config_field(bool, default=False, description="Replace the whole table instead of updating it.")
 
 dim_calendar = notebook_asset(
     "DimCalendar",
     notebook="{prefix}DimCalendar",
-    arguments={"recreate": False},
+    arguments={"recreate": RECREATE},
     retry=1,
     retry_interval_seconds=10,
     timeout_seconds=300,
@@ -16,7 +19,7 @@ dim_calendar = notebook_asset(
 dim_customer = notebook_asset(
     "DimCustomer",
     notebook="{prefix}DimCustomer",
-    arguments={"recreate": False},
+    arguments={"recreate": RECREATE},
     retry=1,
     retry_interval_seconds=10,
     timeout_seconds=300,
@@ -27,7 +30,7 @@ dim_customer = notebook_asset(
 dim_employee = notebook_asset(
     "DimEmployee",
     notebook="{prefix}DimEmployee",
-    arguments={"recreate": False},
+    arguments={"recreate": RECREATE},
     retry=1,
     retry_interval_seconds=10,
     timeout_seconds=300,

@@ -9,12 +9,13 @@ import dagster as dg
 
 from fabric_assets.client.errors import FabricError, JobInstanceError
 from fabric_assets.client.models import Item, JobInstance, NotebookJobDetails, Workspace
+from fabric_assets.exit_values import EXIT_VALUE_METADATA, LONGEST_EXIT_VALUE
 from fabric_assets.jobs.notebook_job import JobOutcome
 from fabric_assets.past_durations import DURATION_METADATA
 
 JOB_INSTANCE_ID = "fabric/job_instance_id"
 
-_LONGEST_TEXT = 10_000
+LONGEST_TEXT = 10_000
 
 _LINKS = {
     "executionSnapshotUrl": "fabric/job_instance_url",
@@ -129,7 +130,7 @@ def _times(started: datetime | None, ended: datetime | None) -> dict[str, Any]:
 
 
 def _exit_value(exit_value: str | None) -> dict[str, Any]:
-    return {} if exit_value is None else {"fabric/exit_value": exit_value[:_LONGEST_TEXT]}
+    return {} if exit_value is None else {EXIT_VALUE_METADATA: exit_value[:LONGEST_EXIT_VALUE]}
 
 
 def _links(links: Mapping[str, str]) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def _metadata_value(value: object) -> Any:
         case bool() | int() | float():
             return value
         case str():
-            return value[:_LONGEST_TEXT]
+            return value[:LONGEST_TEXT]
         case _:
             return dg.MetadataValue.json(value)  # type: ignore[arg-type]  # it came out of json.loads
 

@@ -1,9 +1,25 @@
 """Arguments of a notebook: what is refused at definition time, what is sent."""
 
+from datetime import datetime
+from typing import Any
+
 import dagster as dg
 import pytest
 
-from fabric_assets.arguments import Arguments, config_field, fixed, partition_key
+from fabric_assets.arguments import (
+    Arguments,
+    Launch,
+    config_field,
+    exit_value_of,
+    fixed,
+    partition_end,
+    partition_key,
+    partition_start,
+)
+
+
+def launch(config: dict[str, Any] | None = None, **of_partitions: Any) -> Launch:
+    return Launch(config or {}, lambda key: f"exit value of {key.to_user_string()}", **of_partitions)
 
 
 def test_plain_values_are_typed_fields_of_the_run_config_with_a_default() -> None:
@@ -38,10 +54,48 @@ def test_values_come_from_run_config_partition_and_the_definition() -> None:
         partitioned=True,
     )
 
-    values = arguments.values({"recreate": True, "ratio": 2}, "2026-01-31")
+    values = arguments.values(launch({"recreate": True, "ratio": 2}, partition="2026-01-31"))
 
     assert values == {"recreate": True, "ratio": 2.0, "source": "erp", "day": "2026-01-31"}
     assert type(values["ratio"]) is float
+
+
+def test_values_come_from_ranges_of_partitions_and_from_other_assets() -> None:
+    arguments = Arguments(
+        "DimX",
+        {
+            "first": partition_start(),
+            "last": partition_end(),
+            "begin": partition_start("%Y-%m-%d"),
+            "end": partition_end("%Y-%m-%dT%H"),
+            "path": exit_value_of(["bronze", "Extract"]),
+        },
+        partitioned=False,
+        ranges=True,
+    )
+
+    values = arguments.values(
+        launch(
+            key_range=("2026-01-01", "2026-01-03"), time_window=(datetime(2026, 1, 1), datetime(2026, 1, 4))
+        )
+    )
+
+    assert values == {
+        "first": "2026-01-01",
+        "last": "2026-01-03",
+        "begin": "2026-01-01",
+        "end": "2026-01-04T00",
+        "path": "exit value of bronze/Extract",
+    }
+    assert arguments.upstream(["other"]) == [dg.AssetKey(["bronze", "Extract"])]
+    assert arguments.upstream([dg.AssetDep(["bronze", "Extract"])]) == []
+
+
+def test_a_time_of_partitions_that_are_no_spans_of_time_fails_with_the_arguments_name() -> None:
+    arguments = Arguments("DimX", {"begin": partition_start("%Y")}, partitioned=True)
+
+    with pytest.raises(dg.Failure, match="argument 'begin' takes a time in the format '%Y'"):
+        arguments.values(launch(partition="eu", key_range=("eu", "eu")))
 
 
 def test_arguments_without_run_config_have_no_schema() -> None:
@@ -60,7 +114,8 @@ def test_arguments_without_run_config_have_no_schema() -> None:
         pytest.param({"n": 2**63}, "does not fit into 64 bits", id="too-large"),
         pytest.param({"my day": 1}, "no valid name of a variable", id="blank-in-name"),
         pytest.param({"n": 1, "N": 2}, "'n' and 'N' differ only in case", id="case"),
-        pytest.param({"day": partition_key()}, "no single partition", id="partition-key-without-partitions"),
+        pytest.param({"day": partition_key()}, "has no partitions", id="partition-key-without-partitions"),
+        pytest.param({"day": partition_end()}, "the asset has none", id="partition-end-without-partitions"),
     ],
 )
 def test_what_fabric_cannot_take_is_refused_with_the_assets_name(arguments: dict, message: str) -> None:

@@ -8,8 +8,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from fabric_assets import ComputeSettings, config_field, fixed, notebook_asset, partition_key
-from tests.conftest import Simulate, materialize
+from fabric_assets import (
+    ComputeSettings,
+    config_field,
+    exit_value_of,
+    fixed,
+    notebook_asset,
+    partition_end,
+    partition_key,
+    partition_start,
+)
+from tests.conftest import Simulate, materialize, resource
 
 
 def load(**options: Any) -> dg.AssetsDefinition:
@@ -82,6 +91,83 @@ def test_the_partition_key_reaches_the_notebook(simulate: Simulate) -> None:
 
     assert materialize(asset, fabric, partition_key="2026-01-31").success
     assert dict(fabric.started[0].parameters) == {"day": "2026-01-31"}
+
+
+def test_a_backfill_is_one_job_instance_for_a_range_or_one_for_each_partition(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    months = dg.MonthlyPartitionsDefinition(start_date="2026-01-01")
+    arguments = {"begin": partition_start("%Y-%m-%d"), "end": partition_end("%Y-%m-%d")}
+    tags = {
+        "dagster/asset_partition_range_start": "2026-02-01",
+        "dagster/asset_partition_range_end": "2026-04-01",
+    }
+
+    asset = load(arguments=arguments, partitions_def=months, backfill_policy=dg.BackfillPolicy.single_run())
+    result = materialize(asset, fabric, tags=tags)
+
+    assert result.success
+    assert [dict(s.parameters) for s in fabric.started] == [{"begin": "2026-02-01", "end": "2026-05-01"}]
+    keys = [event.partition for event in result.asset_materializations_for_node("DimX")]
+    assert keys == ["2026-02-01", "2026-03-01", "2026-04-01"]
+
+    assert materialize(
+        load(arguments=arguments, partitions_def=months), fabric, partition_key="2026-03-01"
+    ).success
+    assert dict(fabric.started[-1].parameters) == {"begin": "2026-03-01", "end": "2026-04-01"}
+
+
+def test_an_exit_value_is_the_argument_of_another_notebook_across_runs_too(simulate: Simulate) -> None:
+    fabric = simulate(
+        notebooks=["LoadDimX", "Extract"],
+        job_instances=[{"notebook": "Extract", "nth": 1, "exit_value": "Files/1"}]
+        + [{"notebook": "Extract", "nth": 2, "exit_value": "Files/2"}, {"notebook": "Extract", "nth": 3}]
+        + [{"notebook": "Extract", "nth": 4, "exit_value": "x" * 10_001}],
+    )
+    extract = notebook_asset("Extract", notebook="Extract")
+    instance = dg.DagsterInstance.ephemeral()
+    consumer = load(arguments={"path": exit_value_of("Extract")}, retry=0)
+    assert consumer.asset_deps[dg.AssetKey("DimX")] == {dg.AssetKey("Extract")}
+
+    def run(*assets: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
+        resources = {"fabric": resource(fabric)}
+        return dg.materialize(
+            [extract, consumer],
+            selection=[*assets],
+            resources=resources,
+            instance=instance,
+            raise_on_error=False,
+        )
+
+    assert "Materialize Extract first" in failure(run(consumer))[0]
+    assert run(extract, consumer).success
+    assert dict(fabric.started[-1].parameters) == {"path": "Files/1"}
+    assert run(extract).success
+    assert run(consumer).success
+    assert dict(fabric.started[-1].parameters) == {"path": "Files/2"}
+    assert run(extract).success
+    assert (
+        "asset DimX takes the exit value of Extract, whose latest materialization"
+        in failure(run(consumer))[0]
+    )
+    assert run(extract).success
+    assert "is too long: 10000 characters are kept" in failure(run(consumer))[0]
+    assert len([started for started in fabric.started if started.item_name == "LoadDimX"]) == 2
+
+
+def test_an_exit_value_is_that_of_the_same_partition(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    regions = dg.StaticPartitionsDefinition(["eu", "us"])
+    instance = dg.DagsterInstance.ephemeral()
+    consumer = load(arguments={"path": exit_value_of("Extract")}, partitions_def=regions, retry=0)
+    for region in ("eu", "us"):
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                "Extract", partition=region, metadata={"fabric/exit_value": f"Files/{region}"}
+            )
+        )
+
+    assert materialize(consumer, fabric, partition_key="eu", instance=instance).success
+    assert dict(fabric.started[-1].parameters) == {"path": "Files/eu"}
 
 
 def test_a_multi_partition_key_reaches_the_notebook_as_text(simulate: Simulate) -> None:
