@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +119,10 @@ class Place:
         """The job instances that were started for an asset, oldest first."""
         return [job_instance.id for job_instance in self.fabric.started if job_instance.item_name == asset]
 
+    def posts(self) -> int:
+        """How many starts were sent, for all assets."""
+        return sum(request.path.endswith("jobType=RunNotebook") for request in self.fabric.requests)
+
     def materialized(self, asset: str) -> list[object]:
         """The job instances that the asset's materializations name, oldest first."""
         records = self.instance.fetch_materializations(dg.AssetKey(asset), limit=100).records
@@ -152,18 +156,20 @@ class Place:
 
 
 @contextmanager
-def crash_place(folder: Path) -> Iterator[Place]:
-    """A local Fabric with a notebook for each boundary, and a Dagster instance."""
+def crash_place(
+    folder: Path, notebooks: Sequence[str] = BOUNDARIES, held: Sequence[str] = HELD
+) -> Iterator[Place]:
+    """A local Fabric with notebooks, one for each boundary or those given, and a Dagster instance."""
     script = {
-        "notebooks": list(BOUNDARIES),
-        "job_instances": [{"notebook": name, "run_seconds": 3600} for name in HELD],
+        "notebooks": list(notebooks),
+        "job_instances": [{"notebook": name, "run_seconds": 3600} for name in held],
     }
     home = folder / "dagster"
     (home / "markers").mkdir(parents=True)
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     clock = HoldingClock()
     with (
-        serve_in_thread(folder / "fabric", script=script, clock=clock) as fabric,
+        serve_in_thread(folder / "service", script=script, clock=clock) as fabric,
         dg.DagsterInstance.from_config(str(home)) as instance,
     ):
         place = Place(fabric, clock, home, instance)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ class DagsterServer:
     dagster_home: Path
     fabric_home: LocalHome
     output: Path
+    process: subprocess.Popen[bytes]
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data that the server answers, as it would the UI."""
@@ -57,6 +58,48 @@ class DagsterServer:
         data = self.graphql("{ runsOrError { ... on Runs { results { id } } } }")
         return [run["id"] for run in data["runsOrError"]["results"]]
 
+    def launch(self, job: str) -> str:
+        """Launch a job of the one code location; returns the run's id."""
+        wait_for("the code location is loaded", lambda: len(self._repositories()) == 1)
+        [repository] = self._repositories()
+        selector = {
+            "repositoryLocationName": repository["location"]["name"],
+            "repositoryName": repository["name"],
+            "jobName": job,
+        }
+        data = self.graphql(
+            """mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) {
+                 ... on LaunchRunSuccess { run { id } } ... on PythonError { message } } }""",
+            params={"selector": selector, "runConfigData": {}},
+        )
+        return str(data["launchRun"]["run"]["id"])
+
+    def reexecute_from_failure(self, run_id: str) -> str:
+        """What the button of this name does; returns the new run's id."""
+        data = self.graphql(
+            """mutation Reexecute($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) {
+                 __typename ... on LaunchRunSuccess { run { id } } ... on PythonError { message } } }""",
+            params={"parentRunId": run_id, "strategy": "FROM_FAILURE"},
+        )
+        return str(data["launchRunReexecution"]["run"]["id"])
+
+    def terminate(self, run_id: str, *, force: bool = False) -> None:
+        """What the button of this name does; ``force`` marks the run as canceled whatever becomes of its processes."""
+        policy = "MARK_AS_CANCELED_IMMEDIATELY" if force else "SAFE_TERMINATE"
+        data = self.graphql(
+            """mutation Terminate($run: String!, $policy: TerminateRunPolicy!) {
+                 terminateRun(runId: $run, terminatePolicy: $policy) {
+                 __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }""",
+            run=run_id,
+            policy=policy,
+        )
+        assert data["terminateRun"]["__typename"] == "TerminateRunSuccess", data
+
+    def kill(self) -> None:
+        """End every process of it at once, by ``kill -9``."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def wait_for_new_run(self, known: list[str]) -> str:
         """The id of the run that was launched after ``known`` was read."""
         wait_for("a run is launched", lambda: len(self.run_ids()) > len(known))
@@ -64,8 +107,8 @@ class DagsterServer:
 
     def wait_for_end(self, run_id: str) -> str:
         """The status of a run when it has ended."""
-        wait_for(f"run {run_id} has ended", lambda: self._status(run_id) in _ENDED)
-        return self._status(run_id)
+        wait_for(f"run {run_id} has ended", lambda: self.status(run_id) in _ENDED)
+        return self.status(run_id)
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """All events and log messages of a run, with their metadata and errors."""
@@ -118,7 +161,15 @@ class DagsterServer:
         folder = self.fabric_home.workspaces / DEFAULT_WORKSPACE / f"{notebook}.Notebook"
         return folder / "notebook-content.py"
 
-    def _status(self, run_id: str) -> str:
+    def _repositories(self) -> list[dict[str, Any]]:
+        data = self.graphql(
+            "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+        )
+        repositories: list[dict[str, Any]] = data["repositoriesOrError"]["nodes"]
+        return repositories
+
+    def status(self, run_id: str) -> str:
+        """The status of a run."""
         data = self.graphql(
             "query Status($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }", run=run_id
         )
@@ -126,56 +177,54 @@ class DagsterServer:
 
 
 @contextmanager
-def dagster_dev(folder: Path) -> Iterator[DagsterServer]:
+def dagster_dev(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[DagsterServer]:
     """Start ``dagster dev`` in the repository; afterwards nothing of it runs, nor its local Fabric.
 
     Args:
-        folder: where it keeps everything.
+        folder: where it keeps everything, from one start to the next.
+        *options: of the command, to load something else than the project.
+        environment: further variables.
     """
-    server = DagsterServer(
-        url=f"http://127.0.0.1:{_free_port()}",
-        dagster_home=folder / "dagster",
-        fabric_home=LocalHome(folder / "fabric"),
-        output=folder / "dagster_dev.log",
-    )
-    server.dagster_home.mkdir()
-    (server.dagster_home / "dagster.yaml").write_text(_SETTINGS)
-    with server.output.open("wb") as output:
+    port, dagster_home, fabric_home = _free_port(), folder / "dagster", LocalHome(folder / "fabric")
+    log = folder / "dagster_dev.log"
+    dagster_home.mkdir(exist_ok=True)
+    (dagster_home / "dagster.yaml").write_text(_SETTINGS)
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "dagster", "dev"),
-                *("--host", "127.0.0.1", "--port", server.url.rpartition(":")[2]),
-            ],
+            [*(sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)), *options],
             cwd=ROOT,
-            env=_environment(server),
+            env={**_environment(dagster_home, fabric_home), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    server = DagsterServer(f"http://127.0.0.1:{port}", dagster_home, fabric_home, log, process)
     try:
-        wait_for("Dagster's UI answers", lambda: _ready(server, process))
+        wait_for("Dagster's UI answers", lambda: _ready(server))
         yield server
     finally:
         _end(process)
-        stop(server.fabric_home.root)
+        stop(fabric_home.root)
 
 
-def _environment(server: DagsterServer) -> dict[str, str]:
+def _environment(dagster_home: Path, fabric_home: LocalHome) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER", "FABRIC"))
     }
     return {
         **inherited,
-        "DAGSTER_HOME": str(server.dagster_home),
-        "FABRIC_LOCAL_HOME": str(server.fabric_home.root),
+        "DAGSTER_HOME": str(dagster_home),
+        "FABRIC_LOCAL_HOME": str(fabric_home.root),
     }
 
 
-def _ready(server: DagsterServer, process: subprocess.Popen[bytes]) -> bool:
-    if process.poll() is not None:
+def _ready(server: DagsterServer) -> bool:
+    if server.process.poll() is not None:
         raise AssertionError(
-            f"dagster dev ended (exit code {process.returncode}):\n{server.output.read_text()}"
+            f"dagster dev ended (exit code {server.process.returncode}):\n{server.output.read_text()}"
         )
     try:
         return httpx.get(f"{server.url}/server_info").is_success
