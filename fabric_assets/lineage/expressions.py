@@ -69,9 +69,8 @@ def _formatted(interpreter: Interpreter, node: ast.FormattedValue) -> Any:
         if isinstance(option, Const) and isinstance(how, Const):
             return format_value(option, str(how.value), node.conversion)
         text = text_of(option)
-        if isinstance(text, Text) and len(text.parts) == 1 and isinstance(text.parts[0], Unknown):
-            if text.parts[0] == Unknown():
-                return Text((Unknown(described(node.value)),))
+        if isinstance(text, Text) and text.parts == (Unknown(),):
+            return Text((Unknown(described(node.value)),))
         return text
 
     return map_options(formatted, [value, spec], interpreter.session.branches)

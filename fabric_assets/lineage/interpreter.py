@@ -13,7 +13,6 @@ from fabric_assets.lineage.values import (
     Function,
     Instance,
     Items,
-    Lib,
     Mapping,
     OneOf,
     Scope,
@@ -197,7 +196,7 @@ class Interpreter:
                 results.add(bool(option.value))
             elif isinstance(option, Items | Mapping) and (option.complete or _size(option)):
                 results.add(bool(_size(option)))
-            elif isinstance(option, Function | ClassValue | Instance | Lib):
+            elif isinstance(option, Function | ClassValue | Instance):
                 results.add(True)
             else:
                 return None

@@ -11,6 +11,7 @@ from fabric_assets.lineage.values import (
     Unknown,
     compatible,
     options_of,
+    reason_of,
 )
 
 
@@ -26,8 +27,7 @@ def run_one(session: Session, name: Any) -> Unknown:
             reason = next(part.reason for part in option.parts if isinstance(part, Unknown))
             session.gap(f"the name {text} of the notebook to run depends on {reason}")
         else:
-            reason = option.reason if isinstance(option, Unknown) else "a value that is not a text"
-            session.gap(f"the name of the notebook to run depends on {reason}")
+            session.gap(f"the name of the notebook to run depends on {reason_of(option)}")
     return Unknown("the exit value of a notebook")
 
 
@@ -42,8 +42,7 @@ def run_multiple(session: Session, dag: Any) -> Unknown:
         elif isinstance(option, Items):
             _activities(session, option)
             continue
-        reason = option.reason if isinstance(option, Unknown) else "a value that is not known here"
-        session.gap(f"the DAG of runMultiple depends on {reason}")
+        session.gap(f"the DAG of runMultiple depends on {reason_of(option)}")
     return Unknown("the exit values of notebooks")
 
 

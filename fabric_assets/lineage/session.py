@@ -14,7 +14,7 @@ from fabric_assets.lineage.tables import (
     UnresolvedNameError,
     split_name,
 )
-from fabric_assets.lineage.values import Const, Text, Unknown, compatible, options_of
+from fabric_assets.lineage.values import Const, Text, compatible, options_of, reason_of
 
 MAX_STEPS = 150_000
 MAX_SQL_CHARACTERS = 1_500_000
@@ -147,10 +147,8 @@ class Session:
             text = option.value
         elif isinstance(option, Text):
             text = next(self.holes.renderings(option))
-        elif isinstance(option, Unknown):
-            raise UnresolvedNameError(f"the {kind} depends on {option.reason}")
         else:
-            raise UnresolvedNameError(f"the {kind} is not a text that is known here")
+            raise UnresolvedNameError(f"the {kind} depends on {reason_of(option)}")
         try:
             if is_path:
                 table = self.resolver.path(text)

@@ -11,18 +11,21 @@ from sqlglot.errors import SqlglotError
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.session import MAX_SQL_CHARACTERS, BudgetExceededError, Session
 from fabric_assets.lineage.sql_statements import SqlContext, StatementRunner
-from fabric_assets.lineage.sql_text import prepared, split_statements, without_comment
-from fabric_assets.lineage.values import Const, Text, Unknown, compatible, options_of
+from fabric_assets.lineage.sql_text import plain_create, prepared, split_statements, without_comment
+from fabric_assets.lineage.values import Const, Text, compatible, options_of, reason_of
+
+# Dialects that know more words of the same language.
+_WIDER_DIALECTS = {"spark": "databricks", "tsql": "fabric"}
 
 # Statements that neither read nor write data of tables.
 _HARMLESS = re.compile(
-    r"(?:DESC|DESCRIBE|SHOW|SET|RESET|OPTIMIZE|VACUUM|ANALYZE|REFRESH|EXPLAIN|GRANT|REVOKE|DENY|PRINT|COMMENT|MSCK|UNCACHE|"
-    r"CLEAR|LIST|ADD|GENERATE|FSCK|RETURN|RAISERROR|THROW|BEGIN\s+TRAN\w*|COMMIT|ROLLBACK|END|REORG|PRAGMA|LOAD|INSTALL|"
-    r"CHECKPOINT|KILL|WAITFOR)\b",
+    r"(?:DESC|DESCRIBE|SHOW|SET(?!\s+@\w+\s*[-+*/]?=)|RESET|OPTIMIZE|VACUUM|ANALYZE|REFRESH|EXPLAIN|GRANT|REVOKE|DENY|"
+    r"PRINT|COMMENT|MSCK|UNCACHE|CLEAR|LIST|ADD|GENERATE|FSCK|RETURN|RAISERROR|THROW|BEGIN\s+TRAN\w*|COMMIT|ROLLBACK|"
+    r"UPDATE\s+STATISTICS|REORG|PRAGMA|LOAD|INSTALL|CHECKPOINT|KILL|WAITFOR|(?:BEGIN|END)\s*(?:TRY|CATCH)?\s*\Z|ELSE\s*\Z)\b",
     re.IGNORECASE,
 )
 _PROCEDURE = re.compile(
-    r"CREATE\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?:PROC|PROCEDURE|FUNCTION|TRIGGER)\b|ALTER\s+(?:PROC|PROCEDURE|FUNCTION)\b",
+    r"(?:CREATE|ALTER)\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?:PROC|PROCEDURE|FUNCTION|TRIGGER)\b",
     re.IGNORECASE,
 )
 _RESTORE = re.compile(r"RESTORE\s+(?:TABLE\s+)?(\S+)\s+TO\b", re.IGNORECASE)
@@ -57,8 +60,7 @@ def run_sql(session: Session, value: object, context: SqlContext, line: int | No
         if isinstance(option, Text) or (isinstance(option, Const) and isinstance(option.value, str)):
             frames.append(_run_text(session, option, context, line))
         else:
-            reason = option.reason if isinstance(option, Unknown) else "a value that is not a text"
-            session.gap(f"the SQL text depends on {reason}")
+            session.gap(f"the SQL text depends on {reason_of(option)}")
     return Frame.union(frames) if frames else Frame()
 
 
@@ -91,7 +93,7 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext) -
     statement = attempts[0]
     if not statement or _HARMLESS.match(statement):
         return Frame()
-    runner = StatementRunner(session, context)
+    runner = StatementRunner(session, context, lambda text: _run_text(session, Const(text), context, None))
     restore = _RESTORE.match(statement)
     if restore:
         runner.write_named(restore[1])
@@ -99,7 +101,8 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext) -
     if _PROCEDURE.match(statement):
         return Frame()  # defined, not executed
     failure = "the text is not SQL that can be read"
-    for text in attempts:
+    created = plain_create(statement)
+    for text in [*attempts, created] if created else attempts:
         try:
             nodes = _parsed(prepared(text, context.dialect), context.dialect)
         except SqlglotError as error:
@@ -120,7 +123,16 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext) -
 
 @lru_cache(maxsize=256)
 def _parsed(text: str, dialect: str) -> tuple[exp.Expr | None, ...]:
-    return tuple(sqlglot.parse(text, read=dialect))
+    try:
+        return tuple(sqlglot.parse(text, read=dialect))
+    except SqlglotError:
+        if dialect not in _WIDER_DIALECTS:
+            raise
+        try:
+            return tuple(sqlglot.parse(text, read=_WIDER_DIALECTS[dialect]))
+        except SqlglotError:
+            pass
+        raise
 
 
 def _short(error: SqlglotError) -> str:

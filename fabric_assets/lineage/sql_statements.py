@@ -37,9 +37,16 @@ class SqlContext:
 
 
 class StatementRunner:
-    """Notes what the statements of one text read and write."""
+    """Notes what the statements of one text read and write.
 
-    def __init__(self, session: Session, context: SqlContext) -> None:
+    Args:
+        session: takes the notes.
+        context: dialect and names around the text.
+        run_text: runs the text of a dynamic statement.
+    """
+
+    def __init__(self, session: Session, context: SqlContext, run_text: Callable[[str], object]) -> None:
+        self._run_text = run_text
         self._session = session
         self._context = context
         self._frames = {name.lower(): frame for name, frame in context.frames}
@@ -356,6 +363,12 @@ class StatementRunner:
                 self._session.views.pop(table.name.lower(), None)
 
     def _execute(self, node: exp.Expr) -> None:
+        literal = next(
+            (entry for entry in node.expressions if isinstance(entry, exp.National | exp.Literal)), None
+        )
+        if isinstance(node, exp.ExecuteSql) and literal is not None and literal is node.expressions[0]:
+            self._run_text(literal.name)
+            return
         name = node.this.sql(dialect="tsql") if isinstance(node.this, exp.Expr) else str(node.this)
         if name.lower().lstrip("[").startswith(("sp_", "sys.")) and "executesql" not in name.lower():
             return
@@ -394,6 +407,7 @@ class StatementRunner:
         exp.Alter: _alter,
         exp.Drop: _drop,
         exp.Execute: _execute,
+        exp.ExecuteSql: _execute,
     }
 
 

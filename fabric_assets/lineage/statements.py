@@ -127,6 +127,11 @@ def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith) -> Flow:
     return interpreter.run(node.body)
 
 
+def _assert(interpreter: Interpreter, node: ast.Assert) -> Flow:
+    interpreter.evaluate(node.test)
+    return Flow.NEXT
+
+
 def _raise(interpreter: Interpreter, node: ast.Raise) -> Flow:
     if node.exc is not None:
         interpreter.evaluate(node.exc)
@@ -256,6 +261,7 @@ STATEMENTS: dict[type, Callable[[Interpreter, Any], Flow]] = {
     ast.With: _with,
     ast.AsyncWith: _with,
     ast.Raise: _raise,
+    ast.Assert: _assert,
     ast.If: _if,
     ast.Match: _match,
     ast.Try: _try,

@@ -335,6 +335,15 @@ def map_options(function: Callable[..., Any], values: Sequence[Any], path: dict[
     return one_of(results)
 
 
+def reason_of(value: Any) -> str:
+    """Why a value is not known, for a message."""
+    if isinstance(value, Unknown):
+        return value.reason
+    if isinstance(value, Lib) and value.name.startswith("builtins."):
+        return f"`{value.name.removeprefix('builtins.')}`, which is not defined here"
+    return Unknown().reason
+
+
 def text_of(value: Any) -> Const | Text:
     """The value as part of a text, as ``str()`` would give it."""
     if isinstance(value, Text):

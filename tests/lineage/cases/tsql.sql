@@ -91,3 +91,45 @@ BEGIN
     INSERT INTO dbo.b SELECT 1;
     DELETE FROM dbo.b;
 END
+
+-- reads: wh.meta.mark wh.stg.a wh.stg.c | writes: wh.dbo.log wh.dbo.t
+DECLARE @n INT;
+SET @n = (SELECT COUNT(*) FROM stg.a);
+IF @n > (SELECT v FROM meta.mark)
+BEGIN
+    BEGIN TRAN
+    INSERT INTO dbo.t SELECT * FROM stg.c;
+    COMMIT TRAN
+END
+ELSE
+    INSERT INTO dbo.log VALUES (1);
+
+-- reads: wh.dbo.src | writes: wh.dbo.t wh.dbo.err
+BEGIN TRY
+    INSERT dbo.t (id) SELECT CASE WHEN id > 1 THEN 1 ELSE 0 END FROM dbo.src
+    DELETE FROM dbo.t WHERE id = 0
+END TRY
+BEGIN CATCH
+    INSERT INTO dbo.err SELECT ERROR_MESSAGE()
+    ;THROW
+END CATCH
+
+-- reads: wh.dbo.src | writes: wh.dbo.t
+WHILE @i < 10 BEGIN INSERT INTO dbo.t SELECT * FROM dbo.src WHERE i = @i; SET @i = @i + 1 END
+
+-- writes: wh.gold.fact
+CREATE TABLE [gold].[fact] ([id] INT NOT NULL, CONSTRAINT pk PRIMARY KEY NONCLUSTERED ([id]) NOT ENFORCED);
+
+-- reads: wh.dbo.a | writes: wh.dbo.b
+EXEC sp_executesql N'INSERT INTO dbo.b SELECT * FROM dbo.a'
+
+--
+CREATE OR ALTER PROCEDURE dbo.load AS
+BEGIN
+    INSERT INTO dbo.b SELECT * FROM dbo.a;
+    DELETE FROM dbo.c;
+END
+
+-- reads: wh.dbo.k
+SELECT * FROM OPENROWSET(BULK 'https://onelake.dfs.fabric.microsoft.com/w/L.Lakehouse/Files/x.parquet', FORMAT = 'PARQUET')
+WITH (a VARCHAR(10)) AS r JOIN dbo.k ON k.a = r.a
