@@ -15,10 +15,10 @@ MULTIPROCESS_JOB = "load_with_multiprocess_executor"
 _STEP_PROCESSES = 16
 
 
-def definitions(graph: Graph) -> dg.Definitions:
-    """Its notebooks as assets, and a job for each executor."""
+def notebook_assets(graph: Graph) -> list[dg.AssetsDefinition]:
+    """Its notebooks as assets."""
     partitions = dg.StaticPartitionsDefinition([str(number) for number in range(graph.partitions)])
-    assets = [
+    return [
         notebook_asset(
             notebook.name,
             notebook=notebook.name,
@@ -28,9 +28,13 @@ def definitions(graph: Graph) -> dg.Definitions:
         )
         for notebook in graph.notebooks
     ]
+
+
+def definitions(graph: Graph) -> dg.Definitions:
+    """Its assets, and a job for each executor."""
     in_processes = dg.multiprocess_executor.configured({"max_concurrent": _STEP_PROCESSES})
     return dg.Definitions(
-        assets=assets,
+        assets=notebook_assets(graph),
         resources={"fabric": FabricResource(**graph.resource)},
         executor=fabric_executor,
         jobs=[

@@ -22,6 +22,7 @@ from fabric_assets.jobs.call_budget import CallBudget
 _log = logging.getLogger(__name__)
 
 _SHARE_OF_ELAPSED = 0.1
+_SHARE_OF_ELAPSED_WITH_ROOM = 0.02
 _LONGEST_WAIT_SECONDS = 30.0
 _SHARE_BETWEEN_SAFETY_READS = 0.25
 _SAFETY_READ_SECONDS = 60.0
@@ -36,15 +37,19 @@ _SPECULATION_SECONDS = 5.0
 _CONFIRM_SECONDS_EACH = 0.6
 
 
-def wait_seconds(elapsed_seconds: float, expected_seconds: float | None, shortest_seconds: float) -> float:
+def wait_seconds(
+    elapsed_seconds: float,
+    expected_seconds: float | None,
+    shortest_seconds: float,
+    share_of_elapsed: float = _SHARE_OF_ELAPSED,
+) -> float:
     """When to look next at something that has run for ``elapsed_seconds``.
 
-    With an expected duration, at the expected end; without one or after it, in a tenth of the time that has passed, so
-    that an end is seen late by a tenth at most. Never later than half a minute.
+    With an expected duration, at the expected end; without one or after it, in a share of the time that has passed, so
+    that an end is seen late by that share at most. Never later than half a minute.
     """
     remaining = (expected_seconds or 0.0) - elapsed_seconds
-    since = elapsed_seconds - (expected_seconds or 0.0)
-    wait = remaining if remaining > shortest_seconds else since * _SHARE_OF_ELAPSED
+    wait = remaining if remaining > 0 else -remaining * share_of_elapsed
     return max(shortest_seconds, min(wait, _LONGEST_WAIT_SECONDS))
 
 
@@ -63,7 +68,6 @@ class Watched:
     on_state: Callable[[str], None]
     started: float = field(default_factory=time.monotonic)
     hinted: asyncio.Event = field(default_factory=asyncio.Event)
-    listed_at: float | None = None
     lists_without_it: int = 0
     read_at: float = field(default_factory=time.monotonic)
 
@@ -74,7 +78,6 @@ class Watched:
 
     def seen_in_list(self, state: str, *, ended: bool) -> None:
         """A list showed it."""
-        self.listed_at = time.monotonic()
         self.lists_without_it = 0
         if ended:
             self.hinted.set()
@@ -161,7 +164,10 @@ class Watcher:
         if listed:
             # Lists can be wrong: the session of notebooks that share one outlives each of them.
             return max(_SAFETY_READ_SECONDS, elapsed * _SHARE_BETWEEN_SAFETY_READS, self._poll_seconds)
-        wait = wait_seconds(watched.read_at - watched.started, watched.expected_seconds, self._poll_seconds)
+        has_room = self._budget is None or self._budget.has_room("jobs")
+        share = _SHARE_OF_ELAPSED_WITH_ROOM if has_room else _SHARE_OF_ELAPSED
+        ran_seconds = watched.read_at - watched.started
+        wait = wait_seconds(ran_seconds, watched.expected_seconds, self._poll_seconds, share)
         return wait if service_wait is None else max(self._poll_seconds, min(wait, service_wait))
 
 
@@ -175,6 +181,8 @@ class _WorkspaceLists:
         self._watched: set[Watched] = set()
         self._task: asyncio.Task[None] | None = None
         self._refused_until: dict[str, float] = {}
+        self._looked_at = time.monotonic()
+        self._pages = 0
         self.interval_seconds = poll_seconds
 
     def __len__(self) -> int:
@@ -198,8 +206,8 @@ class _WorkspaceLists:
             return False
         if watched.lists_without_it >= _LISTS_BEFORE_SINGLE_READS:
             return False
-        last = watched.started if watched.listed_at is None else watched.listed_at
-        return time.monotonic() - last < (_LISTS_BEFORE_SINGLE_READS + 1) * self.interval_seconds
+        since_look = time.monotonic() - self._looked_at
+        return since_look < (_LISTS_BEFORE_SINGLE_READS + 1) * self.interval_seconds
 
     def _all_refused(self, watched: Watched) -> bool:
         return self._is_refused("sessions") and self._is_refused(watched.item_id)
@@ -208,22 +216,35 @@ class _WorkspaceLists:
         return time.monotonic() < self._refused_until.get(which, 0.0)
 
     async def _look(self) -> None:
-        pages = 0
-        looked_at = time.monotonic()
         while True:
-            await asyncio.sleep(self._poll_seconds)
-            self.interval_seconds = max(self._soonest(), pages * self._poll_seconds * _SHARE_OF_POLL_PER_PAGE)
-            if len(self._watched) < 2 or time.monotonic() - looked_at < self.interval_seconds:
-                continue
-            looked_at = time.monotonic()
-            pages = await self._look_at_sessions()
-            for item_id, several in self._unlisted().items():
-                pages += await self._look_at_item(item_id, several)
+            self.interval_seconds = self._interval_seconds()
+            wait = self._looked_at + self.interval_seconds - time.monotonic()
+            if len(self._watched) < 2:
+                self._looked_at = time.monotonic()
+                await asyncio.sleep(self._poll_seconds)
+            elif wait > 0:
+                # What is started meanwhile may have to be looked for earlier.
+                await asyncio.sleep(min(wait, self._poll_seconds))
+            else:
+                begun = time.monotonic()
+                self._pages = await self._look_at_sessions()
+                for item_id, several in self._unlisted().items():
+                    self._pages += await self._look_at_item(item_id, several)
+                self._looked_at = begun
 
-    def _soonest(self) -> float:
-        now = time.monotonic()
-        waits = [wait_seconds(now - w.started, w.expected_seconds, self._poll_seconds) for w in self._watched]
-        return min(waits, default=self._poll_seconds)
+    def _interval_seconds(self) -> float:
+        """From the last look to the next one: when the first one may have ended. A look is one call for all."""
+        waits = [
+            wait_seconds(
+                self._looked_at - watched.started,
+                watched.expected_seconds,
+                self._poll_seconds,
+                _SHARE_OF_ELAPSED_WITH_ROOM,
+            )
+            for watched in self._watched
+        ]
+        shortest = self._pages * self._poll_seconds * _SHARE_OF_POLL_PER_PAGE
+        return max(shortest, min(waits, default=self._poll_seconds))
 
     async def _look_at_sessions(self) -> int:
         """Read the sessions' list until every job instance in it is found; returns the number of pages."""
