@@ -221,7 +221,7 @@ def _library(
     result = library_calls.call_library(interpreter, name, arguments, keywords)
     if top not in _KNOWN_MODULES and not declared and _gets_data(arguments, keywords):
         interpreter.session.gap(
-            f"what `{name}` does with its arguments is not known here; if it writes tables, declare it in `writers`"
+            f"what `{name}` reads and writes is not known here; if it writes tables, declare it in `writers`"
         )
     return result
 

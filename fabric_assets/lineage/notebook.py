@@ -199,8 +199,8 @@ class _Analysis:
         if re.match(r"-\w", name) or name.endswith((".py", ".ipynb")):
             session.gap(f"%run {name}: files of the notebook's resources are not read")
             return
-        session.calls.setdefault(name)
-        session.includes.setdefault(name)
+        session.call(name)
+        session.includes.setdefault(name.rpartition("/")[2])
         notebook = self._find(name)
         if notebook is None:
             session.gap(

@@ -21,7 +21,7 @@ def run_one(session: Session, name: Any) -> Unknown:
         if not compatible(guard, session.branches.items()):
             continue
         if isinstance(option, Const) and isinstance(option.value, str) and option.value.strip():
-            session.calls.setdefault(option.value.strip())
+            session.call(option.value)
         elif isinstance(option, Text):
             text = session.readable(next(session.holes.renderings(option)))
             reason = next(part.reason for part in option.parts if isinstance(part, Unknown))

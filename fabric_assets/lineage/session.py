@@ -69,6 +69,10 @@ class Session:
             reason = f"in {self.inside[-1]}: {reason}"
         self.gaps.setdefault(Unresolved(self.cell, self.line, reason))
 
+    def call(self, notebook: str) -> None:
+        """Note that a notebook is run; its folder is left out, as names are unique in a workspace."""
+        self.calls.setdefault(notebook.strip().rpartition("/")[2])
+
     def read(self, table: Table) -> Frame:
         """Note that the table is read."""
         self._need_lakehouse(table)

@@ -59,7 +59,7 @@ def test_run_is_transitive_takes_parameters_and_counts_for_the_caller() -> None:
     assert shown(notebooks["Top"]) == {
         "reads": ["lake.b"],
         "writes": ["lake.out"],
-        "calls": ["Inner", "folder/Outer"],
+        "calls": ["Inner", "Outer"],
     }
 
 
