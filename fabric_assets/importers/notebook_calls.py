@@ -1,0 +1,251 @@
+"""Finds what an orchestrating notebook starts: ``notebook.run`` and ``runMultiple``, worked out without running it."""
+
+import ast
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from fabric_assets.importers.dag_project import DagCall, RunCall
+from fabric_assets.importers.errors import ImportFileError
+from fabric_assets.importers.git_folder import GitFolder
+from fabric_assets.importers.json_source import read_text
+from fabric_assets.importers.notebook_cells import Cell, read_cells
+from fabric_assets.importers.python_branches import NotebookEndsError
+from fabric_assets.importers.python_expressions import OutOfBudgetError, source
+from fabric_assets.importers.python_interpreter import Interpreter
+from fabric_assets.importers.python_values import ExitValue, Function, Reference, Results, Undecided, gap_in
+from fabric_assets.importers.report import ImportReport
+from fabric_assets.importers.run_multiple import read_dag
+
+_MAX_CALLS = 5_000
+_BUDGET = 300_000
+_MAX_STOPS = 3
+_OTHER_LANGUAGES = ("spark", "scala", "sparkr", "r", "csharp")
+_STARTS = re.compile(r"notebook\s*\.\s*run(Multiple)?\s*\(")
+
+
+class NotebookReader:
+    """Works through a notebook and notes its calls.
+
+    Args:
+        path: the notebook's file.
+        report: where gaps go.
+        folder: notebooks that ``%run`` may include.
+
+    Attributes:
+        calls: in program order.
+        frontier: numbers of the calls that the next one follows.
+        pool_sizes: sizes of the thread pools that start notebooks.
+    """
+
+    def __init__(self, path: Path, report: ImportReport, folder: GitFolder) -> None:
+        self.calls: list[RunCall | DagCall] = []
+        self.frontier: list[int] = []
+        self.pool_sizes: set[int] = set()
+        self._path = path
+        self._report = report
+        self._folder = folder
+        self._condition: str | None = None
+        self._interpreter = Interpreter(self, _BUDGET)
+        self._parameters: set[str] = set()
+        self._included: list[str] = []
+        self._stops = 0
+
+    def read(self, text: str) -> None:
+        """Work through the text of the notebook.
+
+        Raises:
+            ImportFileError: it is no notebook.
+        """
+        cells = read_cells(self._path, text)
+        with suppress(NotebookEndsError):
+            for cell in cells:
+                self._cell(cell)
+        if not self.calls:
+            self._take_unused_dag()
+        used = sorted(self._parameters & self._interpreter.read_names)
+        if used and self.calls:
+            text = f"its own parameters {', '.join(used)} are taken with the values of its parameters cell"
+            self._report.change("notebook", text)
+
+    def _cell(self, cell: Cell, prefix: str = "") -> None:
+        place = f"{prefix}{cell.place}"
+        if cell.language != "python":
+            if cell.language in _OTHER_LANGUAGES and _STARTS.search(cell.source):
+                self._report.miss(
+                    "notebook", f"calls in {cell.language} are not read, only those in Python", place
+                )
+            return
+        try:
+            tree = ast.parse(cell.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = cell.first_line + (getattr(error, "lineno", None) or 1)
+            where = f"{place}, line {line}" if place else f"line {line}"
+            self._report.miss("notebook", f"the cell is no valid Python and is left out: {error}", where)
+            return
+        for line, name in cell.runs.items():
+            if not self._include(name):
+                where = f"{place}, line {cell.first_line + line + 1}"
+                text = f"%run {name}: the notebook is not beside this one, so what it defines is not known"
+                self._report.miss("notebook", text, where)
+        try:
+            self._interpreter.run(tree, place, cell.first_line)
+        except (OutOfBudgetError, RecursionError) as error:
+            self._stop(tree, place, too_much=isinstance(error, OutOfBudgetError))
+        if cell.is_parameters and not prefix:
+            self._parameters = {
+                part.id
+                for part in ast.walk(tree)
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            }
+            self._interpreter.read_names.clear()
+
+    def _stop(self, tree: ast.Module, place: str, *, too_much: bool) -> None:
+        """Leave the rest of a cell out; a few times, so that each notebook comes to an end."""
+        self._condition = None
+        self._stops += 1
+        why = "computes more than is worked out for an import" if too_much else "is nested too deeply"
+        gap = Undecided("it is set in a cell that is left out", place)
+        self._report.miss("notebook", f"the cell {why}; the rest of it is left out", place)
+        self.not_worked_out(tree, Undecided(f"the cell {why}", place))
+        if self._stops > _MAX_STOPS or len(self.calls) >= _MAX_CALLS:
+            self._report.miss("notebook", "all cells behind it are left out, too", place)
+            raise NotebookEndsError
+        self._interpreter.forget(tree, gap, _BUDGET // 3)
+
+    def _include(self, name: str) -> bool:
+        item = self._folder.by_name("Notebook", name)
+        content = item.content() if item is not None else None
+        if content is None:
+            return False
+        if name in self._included or len(self._included) > 20:
+            return True
+        self._included.append(name)
+        try:
+            for cell in read_cells(content, read_text(content)):
+                self._cell(cell, f"{name}, ")
+        except ImportFileError as error:
+            self._report.miss("notebook", f"%run {name}: {error}")
+        except NotebookEndsError:
+            pass
+        return True
+
+    def _take_unused_dag(self) -> None:
+        """A DAG that is only defined here, for another notebook to run."""
+        for name, value in self._interpreter.scope.names.items():
+            if isinstance(value, dict) and isinstance(value.get("activities"), list):
+                self._report.change("DAG", f"nothing here calls runMultiple; {name} was taken as its DAG")
+                self.calls.append(DagCall(read_dag(value, name), name))
+                return
+
+    def condition(self, reason: str | None) -> str | None:
+        """From now on calls are made only under this condition; gives the one before."""
+        before, self._condition = self._condition, reason
+        return before
+
+    def not_worked_out(self, statement: ast.AST, gap: Undecided) -> None:
+        """A statement is left out; what it starts is a gap."""
+        noted = {call.where for call in self.calls}
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and _starts(node.func):
+                where = self._interpreter.where(node)
+                what = "may be made more often" if where in noted else "is left out"
+                self._report.miss("notebook", f"the call {source(node, 120)} {what}: {gap.reason}", where)
+
+    def handed_over(self, node: ast.Call, function: Function | Reference, to: str) -> None:
+        """A function that may start notebooks is left to something unknown."""
+        if isinstance(function, Function):
+            if not any(_starts(part) for part in ast.walk(function.node)):
+                return
+            name = getattr(function.node, "name", "a lambda")
+        elif function.notebook_function in ("run", "runMultiple"):
+            name = function.name
+        else:
+            return
+        text = f"{name} is handed to {to}: how often it is called, and with what, is not worked out"
+        self._report.miss("notebook", text, self._interpreter.where(node))
+
+    def notebook_function(self, name: str, node: ast.Call, args: list[Any], options: dict[str, Any]) -> Any:
+        """A function of ``notebookutils.notebook`` is called; gives what it returns."""
+        where = self._interpreter.where(node)
+        if name == "exit":
+            if self._condition is not None:
+                text = f"it ends here under a condition that is not known; what follows is kept: {self._condition}"
+                self._report.miss("notebook", text, where)
+            raise NotebookEndsError
+        if name == "validateDAG":
+            return True
+        if name not in ("run", "runMultiple"):
+            return Undecided(f"notebook.{name} is not worked out", where)
+        if len(self.calls) >= _MAX_CALLS:
+            raise OutOfBudgetError
+        if name == "run":
+            return self._run(node, where, args, options)
+        dag = read_dag(_argument(args, options, 0, "dag"), f"{where}: ")
+        return self._started(DagCall(dag, where, tuple(self.frontier), self._condition))
+
+    def _run(self, node: ast.Call, where: str, args: list[Any], options: dict[str, Any]) -> Any:
+        path = _argument(args, options, 0, "path")
+        if not isinstance(path, str) or not path.strip():
+            gap = gap_in(path, where)
+            reason = gap.reason if gap is not None else f"{path!r} is no name"
+            self._report.miss(
+                "notebook",
+                f"the call {source(node, 120)} is left out, its notebook is not known: {reason}",
+                where,
+            )
+            return Undecided("the call is left out", where)
+        name = path.strip()
+        timeout = _argument(args, options, 1, "timeout_seconds", "timeoutSeconds", "timeout")
+        if timeout is not None and (type(timeout) not in (int, float) or not 0 < timeout < 1e12):
+            self._report.miss(name, "its time-out is not known, the default is taken", where)
+            timeout = None
+        arguments = _argument(args, options, 2, "arguments")
+        workspace = _argument(args, options, 3, "workspace")
+        if isinstance(workspace, Undecided):
+            self._report.miss(
+                name, f"its workspace is not known, the project's is taken: {workspace.reason}", where
+            )
+        known: dict[str, Any] = {}
+        if isinstance(arguments, dict):
+            for key, value in arguments.items():
+                if not isinstance(key, str):
+                    self._report.miss(name, "it may have more arguments", where)
+                elif key != "useRootDefaultLakehouse":
+                    known[key] = value
+                else:
+                    self._report.miss(
+                        name, f"{key} is left out: a job instance has its own default lakehouse", where
+                    )
+        elif arguments is not None:
+            gap = gap_in(arguments, where)
+            self._report.miss(
+                name, f"its arguments are not known: {gap.reason if gap else arguments!r:.80}", where
+            )
+        call = RunCall(
+            notebook=path,
+            timeout=timeout,
+            args=known,
+            workspace=workspace if isinstance(workspace, str) and workspace else None,
+            where=where,
+            after=tuple(self.frontier),
+            condition=self._condition,
+        )
+        return self._started(call)
+
+    def _started(self, call: RunCall | DagCall) -> ExitValue | Results:
+        number = len(self.calls)
+        self.calls.append(call)
+        self.frontier = [number]
+        return ExitValue(number) if isinstance(call, RunCall) else Results(number)
+
+
+def _argument(args: list[Any], options: dict[str, Any], position: int, *names: str) -> Any:
+    if position < len(args):
+        return args[position]
+    return next((options[name] for name in names if name in options), None)
+
+
+def _starts(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and _STARTS.search(f"{source(node)}(") is not None
