@@ -1,7 +1,7 @@
 """Notebook assets, materialized against the local Fabric over real HTTP: what becomes of each outcome."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,12 @@ from fabric_assets import (
     partition_start,
 )
 from tests.conftest import Simulate, materialize, resource
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as instance:
+        yield instance
 
 
 def load(**options: Any) -> dg.AssetsDefinition:
@@ -116,7 +122,9 @@ def test_a_backfill_is_one_job_instance_for_a_range_or_one_for_each_partition(si
     assert dict(fabric.started[-1].parameters) == {"begin": "2026-03-01", "end": "2026-04-01"}
 
 
-def test_an_exit_value_is_the_argument_of_another_notebook_across_runs_too(simulate: Simulate) -> None:
+def test_an_exit_value_is_the_argument_of_another_notebook_across_runs_too(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
     fabric = simulate(
         notebooks=["LoadDimX", "Extract"],
         job_instances=[{"notebook": "Extract", "nth": 1, "exit_value": "Files/1"}]
@@ -124,7 +132,6 @@ def test_an_exit_value_is_the_argument_of_another_notebook_across_runs_too(simul
         + [{"notebook": "Extract", "nth": 4, "exit_value": "x" * 10_001}],
     )
     extract = notebook_asset("Extract", notebook="Extract")
-    instance = dg.DagsterInstance.ephemeral()
     consumer = load(arguments={"path": exit_value_of("Extract")}, retry=0)
     assert consumer.asset_deps[dg.AssetKey("DimX")] == {dg.AssetKey("Extract")}
 
@@ -154,10 +161,11 @@ def test_an_exit_value_is_the_argument_of_another_notebook_across_runs_too(simul
     assert len([started for started in fabric.started if started.item_name == "LoadDimX"]) == 2
 
 
-def test_an_exit_value_is_that_of_the_same_partition(simulate: Simulate) -> None:
+def test_an_exit_value_is_that_of_the_same_partition(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
     fabric = simulate(notebooks=["LoadDimX"])
     regions = dg.StaticPartitionsDefinition(["eu", "us"])
-    instance = dg.DagsterInstance.ephemeral()
     consumer = load(arguments={"path": exit_value_of("Extract")}, partitions_def=regions, retry=0)
     for region in ("eu", "us"):
         instance.report_runless_asset_event(
