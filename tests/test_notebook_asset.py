@@ -127,9 +127,12 @@ def test_an_exit_value_is_the_argument_of_another_notebook_across_runs_too(
 ) -> None:
     fabric = simulate(
         notebooks=["LoadDimX", "Extract"],
-        job_instances=[{"notebook": "Extract", "nth": 1, "exit_value": "Files/1"}]
-        + [{"notebook": "Extract", "nth": 2, "exit_value": "Files/2"}, {"notebook": "Extract", "nth": 3}]
-        + [{"notebook": "Extract", "nth": 4, "exit_value": "x" * 10_001}],
+        job_instances=[
+            {"notebook": "Extract", "nth": 1, "exit_value": "Files/1"},
+            {"notebook": "Extract", "nth": 2, "exit_value": "Files/2"},
+            {"notebook": "Extract", "nth": 3},
+            {"notebook": "Extract", "nth": 4, "exit_value": "x" * 10_001},
+        ],
     )
     extract = notebook_asset("Extract", notebook="Extract")
     consumer = load(arguments={"path": exit_value_of("Extract")}, retry=0)
