@@ -9,7 +9,7 @@ from fabric_assets.importers.errors import Problem
 from fabric_assets.importers.git_folder import GitFolder
 from fabric_assets.importers.pipeline_activities import ActivityReader
 from fabric_assets.importers.pipeline_containers import CONTAINERS, ContainerReader, Scope, join
-from fabric_assets.importers.pipeline_sources import PipelineSource, called_names
+from fabric_assets.importers.pipeline_sources import PipelineSource, called_names, unknown_activities
 from fabric_assets.importers.project import JobEntry, NotebookDefaults, Project
 from fabric_assets.importers.report import ImportReport
 from fabric_assets.importers.steps import Step, build_project, find_cycle, short
@@ -107,6 +107,8 @@ class _PipelineReader:
     def pipeline(self, source: PipelineSource) -> None:
         """Read a pipeline that is a job of its own."""
         first = len(self.steps)
+        for place, name in unknown_activities(source):
+            self._error(place, f"activity('{name}') names no activity of the pipeline {source.name}")
         context = self._containers.context(source, {})
         self._list(
             source.properties.get("activities"),

@@ -269,7 +269,8 @@ class ActivityReader:
         take_argument(self._report, step, name, result, where)
 
     def _exit_value(self, value: ActivityValue, steps: Mapping[str, Step], where: str) -> ExitValueOf:
-        giver = steps.get(value.activity)
+        lower = {name.lower(): step for name, step in steps.items()}
+        giver = steps.get(value.activity) or lower.get(value.activity.lower())
         if giver is None:
             raise NotDecidedError(f"activity {value.activity!r} is not one whose output it can see")
         if not value.is_exit_value:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_ACTIVITY = re.compile(r"\bactivity\(\s*'((?:[^']|'')*)'\s*\)")
+
 
 @dataclass(frozen=True)
 class PipelineSource:
@@ -66,6 +68,26 @@ def starts_notebooks(activities: Any) -> bool:
     """Whether there is an activity among them, or within, that may start a notebook."""
     kinds = ("Notebook", "WebActivity", "WebHook", "InvokePipeline", "ExecutePipeline")
     return any(str(part.get("type", "")).endswith(kinds) for part in _objects(activities))
+
+
+def unknown_activities(source: PipelineSource) -> list[tuple[str, str]]:
+    """Place and name of each ``activity('name')`` in an expression that names no activity of the pipeline."""
+    activities = source.properties.get("activities")
+    known = {str(part["name"]).lower() for part in _objects(activities) if isinstance(part.get("name"), str)}
+    found: list[tuple[str, str]] = []
+    todo: list[tuple[str, Any]] = [
+        (f"{source.where}.activities" if source.where else "activities", activities)
+    ]
+    while todo:
+        where, part = todo.pop()
+        if isinstance(part, dict):
+            todo += [(f"{where}.{key}", value) for key, value in reversed(part.items())]
+        elif isinstance(part, list):
+            todo += [(f"{where}[{index}]", value) for index, value in reversed(list(enumerate(part)))]
+        elif isinstance(part, str) and (part.startswith("@") or "@{" in part):
+            names = (name.replace("''", "'") for name in _ACTIVITY.findall(part))
+            found += [(where, name) for name in names if name.lower() not in known]
+    return found
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

@@ -117,11 +117,12 @@ def build_project(
         entries[step.name] = NotebookEntry(**fields, **step.options)
         report.keep(step.name, _description(step.name, entries[step.name]), step.where)
     finished: dict[str, JobEntry] = {}
+    job_names: set[str] = set()
     for name, job in jobs.items():
         notebooks = [key for key in job.notebooks if key in entries and by_name[key].in_job]
         settings = job.model_dump(exclude_unset=True) | {"notebooks": notebooks}
         if notebooks:
-            finished[valid_asset_name(name) or name] = JobEntry(**settings)
+            finished[_unique(valid_asset_name(name) or name, job_names)] = JobEntry(**settings)
     fields = {"defaults": defaults, "notebooks": entries}
     if finished:
         fields["jobs"] = finished

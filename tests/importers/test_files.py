@@ -115,6 +115,10 @@ INVALID_PIPELINES = [
         [{"name": "F", "type": "ForEach", "typeProperties": {"activities": {"x": 1}}}],
         "activities: must be a list",
     ),
+    (
+        [{**NB, "name": "A"}, {"name": "W", "type": "Wait", "x": "@activity('B').output"}],
+        "activities[1].x: activity('B') names no activity of the pipeline",
+    ),
     ([{"name": "S", "type": "Switch", "typeProperties": {"cases": 1}}], "cases: must be a list"),
 ]
 
