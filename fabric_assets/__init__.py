@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     )
     from fabric_assets.asset_factory import notebook_asset
     from fabric_assets.client.compute import ComputeSettings
+    from fabric_assets.component import FabricWorkspaceComponent
     from fabric_assets.executor import fabric_executor
     from fabric_assets.resource import FabricResource
     from fabric_assets.schedules import build_daily_schedule
     from fabric_assets.sensors import build_notebook_sensor
+    from fabric_assets.translator import NotebookData, NotebookTranslator
 
 __all__ = [
     "ComputeSettings",
     "FabricResource",
+    "FabricWorkspaceComponent",
+    "NotebookData",
+    "NotebookTranslator",
     "build_daily_schedule",
     "build_notebook_sensor",
     "config_field",
@@ -41,6 +46,9 @@ __all__ = [
 _MODULES = {
     "ComputeSettings": "client.compute",
     "FabricResource": "resource",
+    "FabricWorkspaceComponent": "component",
+    "NotebookData": "translator",
+    "NotebookTranslator": "translator",
     "build_daily_schedule": "schedules",
     "build_notebook_sensor": "sensors",
     "config_field": "arguments",

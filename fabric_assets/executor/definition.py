@@ -21,6 +21,7 @@ from fabric_assets.executor.dagster_internals import (
 )
 from fabric_assets.executor.engine import Limits
 from fabric_assets.executor.one_process import OneProcessExecutor
+from fabric_assets.executor.one_writer import limit_one_writer_pools
 
 ONE_PROCESS = "one_process"
 _IN_PROCESS = "in_process"
@@ -131,6 +132,7 @@ def fabric_executor(init_context: dg.InitExecutorContext) -> dg.Executor:
             multiprocess:        # or one_process, in_process; k8s, celery, docker if Dagster's package is installed
               max_concurrent: 8
     """
+    limit_one_writer_pools(init_context.instance, init_context.job.get_definition())
     config = init_context.executor_config
     (name,) = config
     chosen = cast("Mapping[str, Any]", config[name])

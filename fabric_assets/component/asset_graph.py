@@ -1,0 +1,301 @@
+"""From the lineage and the configuration to Dagster's definitions: assets, tables from elsewhere, jobs."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from fabric_assets.arguments import Argument, exit_value_of
+from fabric_assets.asset_factory import notebook_asset
+from fabric_assets.client.compute import ComputeSettings
+from fabric_assets.component.dependencies import Names, connect, refuse_cycle
+from fabric_assets.component.entries import Entry, Selection, Where, folders
+from fabric_assets.component.jobs import build_jobs, members_of_jobs
+from fabric_assets.component.race_rules import RaceMeasures, resolve_races
+from fabric_assets.component.settings import AssetsFor, DefaultSettings, JobSettings, Races
+from fabric_assets.component.table_metadata import Producers, notebook_metadata, table_metadata
+from fabric_assets.importers.project import ExitValueOf
+from fabric_assets.lineage import Graph, Table
+from fabric_assets.translator import NotebookData, NotebookTranslator
+
+
+@dataclass(frozen=True)
+class GraphSettings:
+    """What the graph is built with.
+
+    Attributes:
+        defaults: what holds for every entry.
+        jobs: the configured jobs.
+        assets: one asset for a notebook, or for each of its tables.
+        races: what is done about races.
+        translator: names the assets.
+        resource_key: key of the ``FabricResource``.
+        workspace: workspace of notebooks that name none; ``None``: the resource's.
+        folder: folder of the notebooks' sources, ``None`` if they are in none.
+        url: gives the link to a notebook.
+        external_tables: whether tables from elsewhere are declared.
+        where: places in the configuration, for errors.
+    """
+
+    defaults: DefaultSettings
+    jobs: Mapping[str, JobSettings]
+    assets: AssetsFor
+    races: Races
+    translator: NotebookTranslator
+    resource_key: str
+    workspace: str | None
+    folder: Path | None
+    url: Callable[[str], str | None]
+    external_tables: bool
+    where: Where
+
+
+def build_definitions(graph: Graph | None, selection: Selection, settings: GraphSettings) -> dg.Definitions:
+    """The assets of the notebooks, the tables that they read from elsewhere, and the jobs.
+
+    Args:
+        graph: the lineage, ``None`` if no source is known.
+        selection: which notebooks become assets or jobs.
+        settings: what the configuration says.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: two notebooks have the same key, or notebooks wait for each other.
+    """
+    return _Builder(graph, selection, settings).definitions()
+
+
+class _Builder:
+    def __init__(self, graph: Graph | None, selection: Selection, settings: GraphSettings) -> None:
+        self._graph = graph
+        self._entries = selection.entries
+        self._settings = settings
+        self._specs = {entry.key: self._spec(entry) for entry in self._entries}
+        self._tables = {entry.key: self._own_tables(entry) for entry in self._entries}
+        self._keys = {entry.key: self._asset_keys(entry) for entry in self._entries}
+        self._refuse_same_keys()
+        names = Names(self._entries, self._keys)
+        self._dependencies = connect(graph, self._entries, names, settings.where)
+        self._jobs = members_of_jobs(settings.jobs, selection, names, settings.where)
+        self._measures = self._resolve_races()
+        refuse_cycle(self._dependencies)
+        self._producers = self._find_producers()
+
+    def definitions(self) -> dg.Definitions:
+        assets: list[Any] = [self._asset(entry) for entry in self._entries]
+        external = self._external_tables() if self._settings.external_tables else []
+        jobs = build_jobs(self._jobs, self._keys, self._settings.jobs)
+        return dg.Definitions(assets=[*assets, *external], jobs=jobs)
+
+    # Keys
+
+    def _spec(self, entry: Entry) -> dg.AssetSpec:
+        lineage = entry.lineage
+        folder = self._settings.folder
+        data = NotebookData(
+            name=entry.key if entry.settings.notebook or lineage is None else lineage.name,
+            folder=folders(lineage) if lineage else (),
+            lineage=lineage,
+            file=folder / lineage.path if folder and lineage else None,
+            url=self._settings.url(entry.notebook),
+        )
+        spec = self._settings.translator.get_asset_spec(data)
+        if entry.settings.name:
+            spec = spec.replace_attributes(key=dg.AssetKey.from_user_string(entry.settings.name))
+        metadata = {**notebook_metadata(data), **spec.metadata}
+        return spec.merge_attributes(metadata=metadata)
+
+    def _own_tables(self, entry: Entry) -> dict[Table, dg.AssetKey]:
+        """Assets of the tables of a notebook that has one for each."""
+        per_table = (entry.settings.assets or self._settings.assets) == "tables"
+        if not per_table or entry.lineage is None:
+            return {}
+        return {table: self._settings.translator.get_table_spec(table).key for table in entry.lineage.writes}
+
+    def _asset_keys(self, entry: Entry) -> list[dg.AssetKey]:
+        return list(self._tables[entry.key].values()) or [self._specs[entry.key].key]
+
+    def _refuse_same_keys(self) -> None:
+        seen: dict[dg.AssetKey, Entry] = {}
+        for entry in self._entries:
+            for key in self._keys[entry.key]:
+                other = seen.setdefault(key, entry)
+                if other is not entry:
+                    self._refuse_same_key(key, other, entry)
+
+    def _refuse_same_key(self, key: dg.AssetKey, first: Entry, second: Entry) -> None:
+        where = self._settings.where("notebooks", second.key)
+        advice = (
+            f"Give one of them another: `notebooks: {{{second.key}: {{name: ...}}}}`, or configure `keys`."
+        )
+        if self._tables[second.key]:
+            advice = f"Both write it: set `notebooks: {{{second.key}: {{assets: notebooks}}}}`, or exclude one of them."
+        raise dg.DagsterInvalidDefinitionError(
+            f"{where}: the notebooks {_described(first)} and {_described(second)} both have the asset key "
+            f"{key.to_user_string()}. {advice}"
+        )
+
+    # Order
+
+    def _resolve_races(self) -> RaceMeasures:
+        if self._graph is None:
+            return RaceMeasures()
+        pools = {entry.key: pool for entry in self._entries if (pool := self._pool(entry))}
+        return resolve_races(
+            self._graph, self._entries, self._dependencies, self._jobs, self._settings.races, pools
+        )
+
+    def _find_producers(self) -> Producers:
+        producers: Producers = defaultdict(list)
+        for entry in self._entries:
+            for table in entry.lineage.writes if entry.lineage else ():
+                producers[table].append(self._tables[entry.key].get(table) or self._specs[entry.key].key)
+        return producers
+
+    def _upstream(self, entry: Entry) -> list[dg.AssetKey]:
+        """Assets and tables from elsewhere that an entry waits for, sorted."""
+        found: set[dg.AssetKey] = set(self._dependencies.elsewhere.get(entry.key, ()))
+        for upstream in self._dependencies.before(entry.key):
+            tables = self._dependencies.tables.get((upstream, entry.key), [])
+            own = self._tables[upstream]
+            if own and (upstream, entry.key) not in self._dependencies.configured:
+                found |= {own[table] for table in tables if table in own}
+            else:
+                found |= set(self._keys[upstream])
+        found |= {self._table_key(table) for table in self._foreign(entry)}
+        return sorted(found - set(self._keys[entry.key]))
+
+    def _foreign(self, entry: Entry) -> list[Table]:
+        return [
+            table for table in (entry.lineage.reads if entry.lineage else ()) if table not in self._producers
+        ]
+
+    def _table_key(self, table: Table) -> dg.AssetKey:
+        return self._settings.translator.get_table_spec(table).key
+
+    def _external_tables(self) -> list[dg.AssetSpec]:
+        taken = {key for keys in self._keys.values() for key in keys}
+        specs: dict[dg.AssetKey, dg.AssetSpec] = {}
+        for table in sorted({table for entry in self._entries for table in self._foreign(entry)}):
+            spec = self._settings.translator.get_table_spec(table)
+            if spec.key not in taken:
+                spec = spec.merge_attributes(metadata={"dagster/table_name": str(table)})
+                writers = self._writers_left_out(table)
+                if writers and not spec.description:
+                    spec = spec.replace_attributes(
+                        description=f"Written by {writers}, which is no asset here."
+                    )
+                specs.setdefault(spec.key, spec)
+        return list(specs.values())
+
+    def _writers_left_out(self, table: Table) -> str:
+        nodes = self._graph.notebooks.items() if self._graph else ()
+        return ", ".join(name for name, lineage in nodes if table in lineage.writes)
+
+    # Assets
+
+    def _asset(self, entry: Entry) -> dg.AssetsDefinition:
+        spec = self._described_spec(entry)
+        options: dict[str, Any] = {
+            "notebook": entry.notebook,
+            "workspace": self._workspace(entry),
+            "arguments": self._arguments(entry),
+            "retry": self._value(entry, "retry"),
+            "retry_interval_seconds": self._value(entry, "retry_interval_seconds"),
+            "timeout_seconds": self._value(entry, "timeout_seconds"),
+            "compute": self._compute(entry),
+            "pool": self._measures.pools.get(entry.key) or self._pool(entry),
+            "resource_key": self._settings.resource_key,
+        }
+        tables = self._tables[entry.key]
+        if tables:
+            specs = [self._table_spec(entry, table, spec) for table in tables]
+            return notebook_asset(spec.key, tables=specs, **options)
+        return notebook_asset(
+            spec.key,
+            deps=self._upstream(entry),
+            description=spec.description,
+            group_name=spec.group_name,
+            owners=spec.owners,
+            tags={key: value for key, value in spec.tags.items() if not key.startswith("dagster/kind/")},
+            kinds=spec.kinds,
+            metadata=spec.metadata,
+            automation_condition=spec.automation_condition,
+            freshness_policy=spec.freshness_policy,
+            partitions_def=spec.partitions_def,
+            code_version=spec.code_version,
+            **options,
+        )
+
+    def _described_spec(self, entry: Entry) -> dg.AssetSpec:
+        """What the translator said, and the configuration over it."""
+        own, defaults = entry.settings, self._settings.defaults
+        spec = self._specs[entry.key]
+        changes: dict[str, Any] = {"tags": {**spec.tags, **defaults.tags, **own.tags}}
+        kinds = own.kinds if own.kinds is not None else defaults.kinds
+        if kinds is not None:
+            changes["kinds"] = set(kinds)
+        if group := own.group_name or defaults.group_name:
+            changes["group_name"] = group
+        if own.description:
+            changes["description"] = own.description
+        owners = own.owners if own.owners is not None else defaults.owners
+        if owners:
+            changes["owners"] = owners
+        metadata = {**spec.metadata, **table_metadata(entry.lineage, self._producers, self._table_key)}
+        if own.timeout_per_cell_seconds is not None:
+            metadata["fabric/timeout_per_cell_seconds"] = own.timeout_per_cell_seconds
+        if races := self._measures.reported.get(entry.key):
+            metadata["fabric/races"] = sorted(set(races))
+        return spec.replace_attributes(**changes, metadata=metadata)
+
+    def _table_spec(self, entry: Entry, table: Table, notebook: dg.AssetSpec) -> dg.AssetSpec:
+        spec = self._settings.translator.get_table_spec(table)
+        about = table_metadata(entry.lineage, self._producers, self._table_key, only=table)
+        return spec.replace_attributes(
+            deps=self._upstream(entry),
+            description=spec.description
+            or notebook.description
+            or f"Written by the Fabric notebook {entry.notebook}.",
+            group_name=spec.group_name or notebook.group_name,
+            owners=[*spec.owners, *notebook.owners],
+            tags={**notebook.tags, **spec.tags},
+            metadata={**notebook.metadata, **about, **spec.metadata},
+        )
+
+    def _value(self, entry: Entry, name: str) -> Any:
+        chosen = entry.settings if name in entry.settings.model_fields_set else self._settings.defaults
+        value = getattr(chosen, name)
+        return (
+            getattr(self._settings.defaults, name) if value is None and name != "timeout_seconds" else value
+        )
+
+    def _pool(self, entry: Entry) -> str | None:
+        return entry.settings.pool or self._settings.defaults.pool
+
+    def _workspace(self, entry: Entry) -> str | None:
+        of_source = entry.lineage.workspace if entry.lineage else ""
+        return entry.settings.workspace or of_source or self._settings.workspace
+
+    def _compute(self, entry: Entry) -> ComputeSettings | None:
+        compute = entry.settings.compute or self._settings.defaults.compute
+        tag = entry.settings.session_tag or self._settings.defaults.session_tag
+        return replace(compute or ComputeSettings(), session_tag=tag) if tag else compute
+
+    def _arguments(self, entry: Entry) -> dict[str, Argument]:
+        values = {**self._settings.defaults.arguments, **entry.settings.arguments}
+        return {name: self._argument(value) for name, value in values.items()}
+
+    def _argument(self, value: Any) -> Argument:
+        if not isinstance(value, ExitValueOf):
+            argument: Argument = value
+            return argument
+        known = next((keys for key, keys in self._keys.items() if key == value.exit_value_of), None)
+        return exit_value_of(known[0] if known else dg.AssetKey.from_user_string(value.exit_value_of))
+
+
+def _described(entry: Entry) -> str:
+    place = f" ({entry.lineage.path})" if entry.lineage else ""
+    return f"{entry.key!r}{place}"

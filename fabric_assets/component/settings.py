@@ -1,0 +1,186 @@
+"""The fields of ``FabricWorkspaceComponent``, as they are when templates are resolved.
+
+What an importer writes is a part of it: these models extend those of ``fabric_assets.importers.project``.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from fabric_assets.client.compute import ComputeSettings
+from fabric_assets.importers.project import NotebookDefaults, NotebookEntry
+
+Races = Literal["order", "pool", "report"]
+AssetsFor = Literal["notebooks", "tables"]
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DefaultSettings(NotebookDefaults):
+    """What holds for every notebook that does not say otherwise.
+
+    Attributes:
+        group_name: group of the assets; unset: the notebook's folder in the workspace.
+        kinds: shown as icons, at most three.
+        owners: such as ``team:finance`` or ``ada@example.com``.
+        tags: tags of the assets.
+        pool: pool of Dagster, to limit how many run at once.
+        session_tag: notebooks with the same tag share a Spark session.
+        compute: environment, default lakehouse, Spark pool and settings, sizes.
+    """
+
+    group_name: str | None = None
+    kinds: list[str] | None = None
+    owners: list[str] = Field(default=[])
+    tags: dict[str, str] = Field(default={})
+    pool: str | None = None
+    session_tag: str | None = None
+    compute: ComputeSettings | None = None
+
+
+class NotebookSettings(NotebookEntry):
+    """One notebook with one set of arguments: one asset. What is unset comes from ``defaults``.
+
+    Attributes:
+        name: key of the asset, ``/`` between its parts; unset: made from the notebook's name.
+        group_name: group of the asset.
+        kinds: shown as icons, at most three.
+        owners: such as ``team:finance`` or ``ada@example.com``.
+        tags: tags of the asset, added to those of ``defaults``.
+        compute: replaces the ``compute`` of ``defaults``.
+        assets: ``notebooks``: one asset; ``tables``: one asset for each table that it writes.
+    """
+
+    group_name: str | None = None
+    kinds: list[str] | None = None
+    owners: list[str] | None = None
+    tags: dict[str, str] = Field(default={})
+    compute: ComputeSettings | None = None
+    assets: AssetsFor | None = None
+
+
+class KeyPattern(_Model):
+    """Makes keys from the names of notebooks.
+
+    Attributes:
+        notebook: regular expression that the notebook's whole name must match.
+        key: the key, with the groups of ``notebook`` in braces, ``/`` between its parts.
+    """
+
+    notebook: Name
+    key: Name
+
+
+class KeySettings(_Model):
+    """How keys of assets are made from the names of notebooks.
+
+    Attributes:
+        prefixes: beginnings that are left out of a key, such as ``AquaVilla_``.
+        verbs: words that are left out with everything before them: ``Sales_LoadDimStore`` becomes ``DimStore``.
+        patterns: the first one that matches decides.
+        key_prefix: parts in front of every key.
+    """
+
+    prefixes: list[str] = []
+    verbs: list[str] = ["load"]
+    patterns: list[KeyPattern] = []
+    key_prefix: list[str] = []
+
+
+class WriterEntry(_Model):
+    """Calls of a function write a table.
+
+    Attributes:
+        call: name of the function.
+        table: name or path of the table, with arguments of the call in braces.
+    """
+
+    call: Name
+    table: Name
+
+
+class LookupEntry(_Model):
+    """Calls of a function read a table for each column of the dataframe that they get.
+
+    Attributes:
+        call: name of the function.
+        column: regular expression that a column's whole name must match.
+        table: name or path of the table, with the groups of ``column`` in braces.
+    """
+
+    call: Name
+    column: Name
+    table: Name
+
+
+class IgnoreEntry(_Model):
+    """A dependency that is left out, to break a cycle.
+
+    Attributes:
+        upstream: notebook that writes; empty: any.
+        downstream: notebook that reads; empty: any.
+        table: the table as ``fabric-assets lineage`` shows it; empty: any.
+    """
+
+    upstream: str = ""
+    downstream: str = ""
+    table: str = ""
+
+
+class AllowEntry(_Model):
+    """A race that is accepted.
+
+    Attributes:
+        reason: why it does no harm.
+        table: the table as ``fabric-assets lineage`` shows it; empty: any.
+        notebooks: the notebooks; empty: any. The race must be between these only.
+    """
+
+    reason: Name
+    table: str = ""
+    notebooks: list[str] = []
+
+
+class LineageSettings(_Model):
+    """What the notebooks' source does not say itself.
+
+    Attributes:
+        writers: functions that write tables.
+        lookups: functions that read tables by convention.
+        ignore: dependencies to leave out, to break cycles.
+        allow: races to accept.
+        workspace: names and ids of the workspace, as they occur in paths.
+        workspaces: names of other workspaces by GUID.
+        lakehouses: names of lakehouses by GUID.
+        default_lakehouse: default lakehouse of notebooks that have none.
+    """
+
+    writers: list[WriterEntry] = []
+    lookups: list[LookupEntry] = []
+    ignore: list[IgnoreEntry] = []
+    allow: list[AllowEntry] = []
+    workspace: list[str] | str = []
+    workspaces: dict[str, str] = {}
+    lakehouses: dict[str, str] = {}
+    default_lakehouse: str = ""
+
+
+class JobSettings(_Model):
+    """A job that runs some of the assets.
+
+    Attributes:
+        notebooks: entries, notebooks or assets that belong to it.
+        max_concurrent: how many of them run at once at most; unset: no limit but the executor's.
+        max_runtime_seconds: after this the run is ended.
+        tags: tags of its runs.
+        description: shown in the UI.
+    """
+
+    notebooks: list[Name] = Field(min_length=1)
+    max_concurrent: int | None = Field(default=None, ge=1)
+    max_runtime_seconds: float | None = Field(default=None, gt=0)
+    tags: dict[str, str] = {}
+    description: str | None = None
