@@ -1,7 +1,7 @@
 """The Fabric REST API, one method a call."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -159,6 +159,7 @@ class FabricClient:
         execution_data: Mapping[str, Any] | None = None,
         *,
         type_in_path: bool = False,
+        on_sending: Callable[[], None] | None = None,
     ) -> Accepted:
         """Start a job instance on the generic route.
 
@@ -168,6 +169,7 @@ class FabricClient:
             job_type: such as ``RunNotebook``, ``Pipeline``, ``sparkjob``; Fabric adds new ones.
             execution_data: the job type's own data; for notebooks see ``compute.generic_execution_data``.
             type_in_path: use the newer form of the route. Both are served; the older one is what every tool uses.
+            on_sending: called when the quota lets it go; before that, nothing can have been started.
 
         Raises:
             FabricTransportError: no answer; if ``may_have_arrived``, the job instance may be running.
@@ -180,16 +182,24 @@ class FabricClient:
             else (f"{jobs}/instances", {"jobType": job_type})
         )
         body = {"executionData": dict(execution_data)} if execution_data else None
-        return await self._start(path, params, body)
+        return await self._start(path, params, body, on_sending)
 
-    async def start_notebook(self, workspace_id: str, notebook_id: str, body: Mapping[str, Any]) -> Accepted:
+    async def start_notebook(
+        self,
+        workspace_id: str,
+        notebook_id: str,
+        body: Mapping[str, Any],
+        *,
+        on_sending: Callable[[], None] | None = None,
+    ) -> Accepted:
         """Start a job instance on the notebook route, see ``compute.notebook_request_body``.
 
         Raises:
             FabricTransportError: as for ``start_job_instance``.
             FabricApiError: as for ``start_job_instance``.
         """
-        return await self._start(_notebook_jobs_path(workspace_id, notebook_id), {"beta": "false"}, body)
+        path = _notebook_jobs_path(workspace_id, notebook_id)
+        return await self._start(path, {"beta": "false"}, body, on_sending)
 
     async def get_job_instance(
         self, workspace_id: str, item_id: str, job_instance_id: str, *, urgency: Urgency = Urgency.READ
@@ -288,7 +298,11 @@ class FabricClient:
         return self._transport.paged(path, LivySession.from_json)
 
     async def _start(
-        self, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        on_sending: Callable[[], None] | None,
     ) -> Accepted:
         response = await self._transport.send(
             "POST",
@@ -296,6 +310,7 @@ class FabricClient:
             params=params,
             body=body,
             urgency=Urgency.START,
+            on_sending=on_sending,
             wait_before=wait_before_repeating_start,
         )
         job_instance_id = _job_instance_id(response)

@@ -149,9 +149,12 @@ class Transport:
         check: Callable[[httpx.Response], object] | None = None,
         urgency: Urgency = Urgency.READ,
         patience_seconds: float | None = None,
+        on_sending: Callable[[], None] | None = None,
         wait_before: Callable[[Exception], bool | float],
     ) -> httpx.Response:
         """Send a request until there is a good answer, or ``wait_before`` says of an error that it is final.
+
+        ``on_sending`` is called when its turn has come: before that, it surely had no effect.
 
         ``check`` raises ``FabricTransportError`` for an answer that looks like a success and is none.
         """
@@ -159,7 +162,7 @@ class Transport:
         limit = self._patience_seconds if patience_seconds is None else patience_seconds
         async for attempt in attempts(wait_before, limit, patience):
             with attempt:
-                response = await self._send_once(method, path, params, body, urgency)
+                response = await self._send_once(method, path, params, body, urgency, on_sending)
                 if check is not None:
                     check(response)
                 patience.answered()
@@ -173,10 +176,13 @@ class Transport:
         params: Mapping[str, str] | None,
         body: Mapping[str, Any] | None,
         urgency: Urgency,
+        on_sending: Callable[[], None] | None,
     ) -> httpx.Response:
         group = quota_group(path)
         try:
             async with self._gate.call(group, urgency):
+                if on_sending is not None:
+                    on_sending()
                 response = await self._http.request(method, path, params=params, json=body)
         except httpx.LocalProtocolError:
             # Its text quotes headers.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -188,14 +188,14 @@ class JobExecution:
             id=job_instance_id, item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED
         )
 
-    async def _post(self) -> Accepted:
+    async def _post(self, on_sending: Callable[[], None]) -> Accepted:
         ids = (self._workspace.id, self._notebook.id)
         compute, parameters = self._compute, self._job.parameters
         if compute is not None and compute.settings.needs_notebook_route:
-            return await self._client.start_notebook(*ids, notebook_request_body(parameters, compute))
-        return await self._client.start_job_instance(
-            *ids, RUN_NOTEBOOK, generic_execution_data(parameters, compute)
-        )
+            body = notebook_request_body(parameters, compute)
+            return await self._client.start_notebook(*ids, body, on_sending=on_sending)
+        data = generic_execution_data(parameters, compute)
+        return await self._client.start_job_instance(*ids, RUN_NOTEBOOK, data, on_sending=on_sending)
 
     async def _run_to_its_end(self) -> None:
         with self._watching() as watched:

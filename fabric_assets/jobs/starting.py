@@ -31,7 +31,7 @@ class Starting:
         ledger: the notes.
         workspace: the notebook's workspace.
         notebook: the notebook.
-        post: sends the start.
+        post: sends the start; calls what it gets when it does so.
         tell: gets what a person should know.
     """
 
@@ -42,7 +42,7 @@ class Starting:
         ledger: Ledger,
         workspace: Workspace,
         notebook: Item,
-        post: Callable[[], Awaitable[Accepted]],
+        post: Callable[[Callable[[], None]], Awaitable[Accepted]],
         tell: Tell,
     ) -> None:
         self._client = client
@@ -124,9 +124,13 @@ class Starting:
             await asyncio.to_thread(self._ledger.write, attempt)
             problem: FabricTransportError | FabricApiError | None = None
             accepted = Accepted(job_instance_id=None)
-            self.in_flight = True
+            self.in_flight = False
             try:
-                accepted = await self._post()
+                accepted = await self._post(self._sending)
+            except asyncio.CancelledError:
+                if not self.in_flight:
+                    await self._note(replace(attempt, status=REFUSED))
+                raise
             except (FabricTransportError, FabricApiError) as error:
                 if not may_have_acted(error):
                     await self._note(replace(attempt, status=REFUSED))
@@ -150,6 +154,9 @@ class Starting:
             if time.monotonic() >= give_up_at:
                 raise problem
             self._tell("Fabric lists no job instance since then, so the start did not arrive; starting again")
+
+    def _sending(self) -> None:
+        self.in_flight = True
 
     async def _find(self, since: datetime) -> str | None:
         """The job instance that was started after ``since`` and belongs to nobody else; ``None`` if there is none."""

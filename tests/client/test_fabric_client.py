@@ -115,9 +115,10 @@ def test_the_notebook_route_takes_a_session_tag_and_tells_exit_value_and_links(s
         accepted = await client.start_notebook(fabric.workspace_id, notebook, body)
         assert accepted.job_instance_id
         job_instance = await ended(client, fabric, notebook, accepted.job_instance_id)
-        return job_instance, await client.get_notebook_job_instance(
+        reading = await client.get_notebook_job_instance(
             fabric.workspace_id, notebook, accepted.job_instance_id
         )
+        return job_instance, reading.details
 
     job_instance, details = with_client(fabric, work)
 

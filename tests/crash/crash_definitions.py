@@ -123,9 +123,9 @@ def kill_at_boundaries(markers: Path) -> None:
         claim(self, job_instance_id)
         die_at(AFTER_CLAIM)
 
-    async def dying_start(self: FabricClient, *arguments: Any) -> Accepted:
+    async def dying_start(self: FabricClient, *arguments: Any, **options: Any) -> Accepted:
         die_at(BEFORE_POST)
-        accepted = await start_job_instance(self, *arguments)
+        accepted = await start_job_instance(self, *arguments, **options)
         die_at(AFTER_POST)
         return accepted
 

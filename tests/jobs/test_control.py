@@ -1,18 +1,22 @@
 """Job control without Dagster: what is cancelled when nobody waits any more."""
 
+import concurrent.futures
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import httpx
 import pytest
 
 from fabric_assets.client.auth import StaticToken
 from fabric_assets.client.fabric_client import FabricClient
+from fabric_assets.client.quota import QuotaGroup, Urgency
 from fabric_assets.jobs import background_loop
+from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.control import JobControl
-from fabric_assets.jobs.ledger import Attempt
-from fabric_assets.jobs.notebook_job import JobLimits, NotebookJob
+from fabric_assets.jobs.ledger import REFUSED, Attempt
+from fabric_assets.jobs.notebook_job import JobLimits, NotebookJob, Tell
 from fabric_assets.local import ServedFabric
 from tests.conftest import Simulate
 
@@ -77,3 +81,40 @@ def test_a_start_that_is_given_up_at_any_step_leaves_nothing_running(simulate: S
     assert set(job_instances(fabric)) <= {"Cancelled"}
     if fabric.started:
         assert ledger.attempts[-1].status == "Cancelled"
+
+
+def test_a_start_that_waits_for_its_turn_is_given_up_at_once_and_noted(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"never_ends": True}])
+    ledger, waiting = SlowLedger("none"), threading.Event()
+    budget = CallBudget(1, minute_seconds=3600)
+
+    class Gate:
+        """Lets the starts wait for ever."""
+
+        def call(self, group: QuotaGroup, urgency: Urgency) -> AbstractAsyncContextManager[None]:
+            if urgency is Urgency.START:
+                waiting.set()
+                return budget.call(group, urgency)
+            return nullcontext()
+
+        def refused(self, group: QuotaGroup, wait_seconds: float | None) -> None:
+            """Not here."""
+
+    async def work(tell: Tell) -> None:
+        async with budget.call("jobs", Urgency.READ):
+            pass
+        async with FabricClient(fabric.url, StaticToken(fabric.token), gate=Gate()) as client:
+            limits = JobLimits(poll_seconds=0.02, cancel_timeout_seconds=60)
+            job = NotebookJob("DimX", "LoadDimX", fabric.workspace_id, "the test")
+            await JobControl(client, portal_url=None, limits=limits).run(job, tell, ledger)
+
+    task = background_loop.submit(work)
+    assert waiting.wait(DEADLINE_SECONDS)
+    said = task.cancel(wait_seconds=DEADLINE_SECONDS)
+
+    with pytest.raises(concurrent.futures.CancelledError):
+        task.result(timeout_seconds=0)
+    assert fabric.started == ()
+    assert [line.text for line in said] == []
+    # The next attempt need not look for a job instance.
+    assert ledger.attempts[-1].status == REFUSED
