@@ -100,7 +100,7 @@ class Engine:
             yield from self._capture_logs(execution_plan, log_capture)
             try:
                 yield from self._run_steps()
-            except Exception:
+            except BaseException:
                 yield from self._end_after_error()
                 raise
             if self._error is not None:

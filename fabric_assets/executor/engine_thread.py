@@ -89,7 +89,7 @@ class EngineThread(Generic[T]):
     def _next(self) -> T | _End:
         with self._signals_noted():
             while True:
-                if (self._signalled or pop_captured_interrupt()) and self._interrupted_at is None:
+                if self._is_signalled() and self._interrupted_at is None:
                     self._interrupted_at = time.monotonic()
                     self._interrupt()
                 try:
@@ -104,6 +104,11 @@ class EngineThread(Generic[T]):
                             f"The run was terminated, and its steps did not end within {self._patience_seconds:g} s."
                         )
                     )
+
+    def _is_signalled(self) -> bool:
+        # Between two items Dagster's handler is in force, which notes a signal for the main thread.
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        return self._signalled or (in_main_thread and pop_captured_interrupt())
 
     @contextmanager
     def _signals_noted(self) -> Iterator[None]:

@@ -17,7 +17,8 @@ class PoolClaims(InstanceConcurrencyContext):
     """Claims slots as Dagster's class does, at a cost that does not grow with the number of steps that wait.
 
     Dagster asks for each waiting step by itself, with several queries each time. Here one query a pool sees which of
-    the queued steps were given a slot, and only those ask.
+    the queued steps were given a slot, and only those ask. Steps join the queue one by one, so that those with a slot
+    need not wait until all others have joined.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -25,15 +26,17 @@ class PoolClaims(InstanceConcurrencyContext):
         self._pool_of: dict[str, str] = {}
         self._queued: defaultdict[str, set[str]] = defaultdict(set)
         self._given: set[str] = set()
+        self._full: set[str] = set()
         self._next_look = 0.0
 
     def claim(self, concurrency_key: str, step_key: str, step_priority: int = 0) -> bool:
         """Claim a slot of the pool ``concurrency_key``, or queue for one."""
         queued = self._queued[concurrency_key]
         if step_key in queued:
-            if step_key in self._given:
-                self._pending_timeouts[step_key] = 0.0
-        elif len(queued) >= QUEUED_PER_POOL:
+            if step_key not in self._given:
+                return False
+            self._pending_timeouts[step_key] = 0.0  # now is the time that Dagster's class would wait for
+        elif concurrency_key in self._full or len(queued) >= QUEUED_PER_POOL:
             return False
         claimed = super().claim(concurrency_key, step_key, step_priority)
         self._given.discard(step_key)
@@ -42,6 +45,7 @@ class PoolClaims(InstanceConcurrencyContext):
             self._pool_of[step_key] = concurrency_key
         else:
             queued.add(step_key)
+            self._full.add(concurrency_key)
         return claimed
 
     def free_step(self, step_key: str) -> None:
@@ -55,13 +59,16 @@ class PoolClaims(InstanceConcurrencyContext):
         return max(0.0, self._next_look - time.monotonic())
 
     def look(self) -> None:
-        """See which queued steps were given a slot, if it is time for it."""
+        """See which queued steps were given a slot, if it is time for it. To be called before steps claim again."""
+        self._full.clear()
         pools = [pool for pool, steps in self._queued.items() if steps]
         if not pools or self.interval_to_next_pending_claim_check() > 0:
             return
         self._next_look = time.monotonic() + POLL_SECONDS
         for pool in pools:
             info = self._instance.event_log_storage.get_concurrency_info(pool)
+            if info.limit is None:  # the pool was removed meanwhile
+                self._given |= self._queued[pool]
             self._given.update(
                 step.step_key
                 for step in info.pending_steps

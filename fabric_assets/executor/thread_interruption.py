@@ -52,6 +52,9 @@ class ThreadInterruption:
     @contextmanager
     def spared(self) -> Iterator[None]:
         """Dagster's code that the user's code calls, such as the writing of a log line."""
+        if threading.get_ident() != self._thread:
+            yield
+            return
         with self._lock:
             depth, self._depth = self._depth, 0
             requested_before = self._requested

@@ -325,7 +325,7 @@ def ops() -> None:
 
 
 JOBS: dict[str, Any] = {
-    "values": [top, left, right, bottom, *map(_fan_out, range(3)), graph_backed, sync_generator],
+    "values": [top, left, right, bottom, *map(_fan_out, range(2)), graph_backed, sync_generator],
     "failures": [
         top, broken, after_broken, far_after_broken, failed_on_purpose, wrong_type, returns_twice, cancels_itself,
     ],

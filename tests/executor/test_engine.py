@@ -14,7 +14,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 from fabric_assets.executor import engine
 from tests.executor.running import job, run
 
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 120
 
 
 class AtWork:

@@ -20,7 +20,7 @@ from dagster._core.execution.api import execute_run_iterator
 from fabric_assets.executor import engine
 from tests.executor.running import Ran, job, run
 
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 120
 STEPS = 20
 
 
