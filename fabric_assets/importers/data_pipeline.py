@@ -9,6 +9,7 @@ from fabric_assets.importers.errors import Problem
 from fabric_assets.importers.git_folder import GitFolder
 from fabric_assets.importers.pipeline_activities import ActivityReader
 from fabric_assets.importers.pipeline_containers import CONTAINERS, ContainerReader, Scope, join
+from fabric_assets.importers.pipeline_reasons import details
 from fabric_assets.importers.pipeline_sources import PipelineSource, called_names, unknown_activities
 from fabric_assets.importers.project import JobEntry, NotebookDefaults, Project
 from fabric_assets.importers.report import ImportReport
@@ -302,10 +303,8 @@ class _PipelineReader:
     def _inactive(self, step: Step, entry: dict[str, Any]) -> str:
         """Say that it is left out; gives what it counts as."""
         marked = str(entry.get("onInactiveMarkAs", "Succeeded")).lower()
-        details = self._activities.details(self._activities.properties(entry, step.where))
-        text = (
-            f"is inactive (counts as {marked}), so it is left out; its neighbours keep their order{details}"
-        )
+        about = details(self._activities.properties(entry, step.where))
+        text = f"is inactive (counts as {marked}), so it is left out; its neighbours keep their order{about}"
         self._report.miss(step.name, text, step.where)
         return marked
 

@@ -15,12 +15,13 @@ from fabric_assets.importers.python_branches import NotebookEndsError
 from fabric_assets.importers.python_expressions import OutOfBudgetError, source
 from fabric_assets.importers.python_interpreter import Interpreter
 from fabric_assets.importers.python_values import ExitValue, Function, Reference, Results, Undecided, gap_in
-from fabric_assets.importers.report import ImportReport
+from fabric_assets.importers.report import ImportReport, Remark
 from fabric_assets.importers.run_multiple import read_dag
 
 _MAX_CALLS = 5_000
 _BUDGET = 300_000
 _MAX_STOPS = 3
+_MAX_INCLUDED = 20
 _OTHER_LANGUAGES = ("spark", "scala", "sparkr", "r", "csharp")
 _STARTS = re.compile(r"notebook\s*\.\s*run(Multiple)?\s*\(")
 
@@ -51,6 +52,9 @@ class NotebookReader:
         self._parameters: set[str] = set()
         self._included: list[str] = []
         self._stops = 0
+        self._taken: set[int] = set()
+        self._skipped: dict[int, list[Remark]] = {}
+        self._trees: list[tuple[str, int, ast.Module]] = []
 
     def read(self, text: str) -> None:
         """Work through the text of the notebook.
@@ -62,6 +66,9 @@ class NotebookReader:
         with suppress(NotebookEndsError):
             for cell in cells:
                 self._cell(cell)
+        for number, remarks in self._skipped.items():
+            self._report.unsupported += remarks if number not in self._taken else []
+        self._tell_of_uncalled_functions()
         if not self.calls:
             self._take_unused_dag()
         used = sorted(self._parameters & self._interpreter.read_names)
@@ -84,11 +91,9 @@ class NotebookReader:
             where = f"{place}, line {line}" if place else f"line {line}"
             self._report.miss("notebook", f"the cell is no valid Python and is left out: {error}", where)
             return
-        for line, name in cell.runs.items():
-            if not self._include(name):
-                where = f"{place}, line {cell.first_line + line + 1}"
-                text = f"%run {name}: the notebook is not beside this one, so what it defines is not known"
-                self._report.miss("notebook", text, where)
+        for line, (name, values) in cell.runs.items():
+            self._include(name, values, f"{place}, line {cell.first_line + line + 1}".removeprefix(", "))
+        self._trees.append((place, cell.first_line, tree))
         try:
             self._interpreter.run(tree, place, cell.first_line)
         except (OutOfBudgetError, RecursionError) as error:
@@ -114,22 +119,44 @@ class NotebookReader:
             raise NotebookEndsError
         self._interpreter.forget(tree, gap, _BUDGET // 3)
 
-    def _include(self, name: str) -> bool:
+    def _include(self, name: str, values: str, where: str) -> None:
+        """Work through the notebook that ``%run`` names, with the parameters that it is given."""
         item = self._folder.by_name("Notebook", name)
         content = item.content() if item is not None else None
         if content is None:
-            return False
-        if name in self._included or len(self._included) > 20:
-            return True
+            text = f"%run {name}: the notebook is not beside this one, so what it defines is not known"
+            self._report.miss("notebook", text, where)
+            return
+        if name in self._included or len(self._included) > _MAX_INCLUDED:
+            return
         self._included.append(name)
+        names = self._interpreter.scope.names
         try:
-            for cell in read_cells(content, read_text(content)):
+            given = ast.literal_eval(values) if values else {}
+            cells = read_cells(content, read_text(content))
+            is_set = not any(cell.is_parameters for cell in cells)
+            names.update(given if is_set else {})
+            for cell in cells:
                 self._cell(cell, f"{name}, ")
-        except ImportFileError as error:
-            self._report.miss("notebook", f"%run {name}: {error}")
+                if cell.is_parameters and not is_set:
+                    names.update(given)
+                    is_set = True
+        except (ImportFileError, ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+            self._report.miss("notebook", f"%run {name}: {error}", where)
         except NotebookEndsError:
             pass
-        return True
+
+    def _tell_of_uncalled_functions(self) -> None:
+        for place, first_line, tree in self._trees:
+            for node in ast.walk(tree):
+                if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    continue
+                if id(node) in self._interpreter.called or not any(_starts(part) for part in ast.walk(node)):
+                    continue
+                where = f"{place}, line {node.lineno + first_line}".removeprefix(", ")
+                text = f"nothing here calls the function {node.name}, so what it starts is left out"
+                if where not in {remark.where for remark in self._report.unsupported}:
+                    self._report.miss("notebook", text, where)
 
     def _take_unused_dag(self) -> None:
         """A DAG that is only defined here, for another notebook to run."""
@@ -143,6 +170,22 @@ class NotebookReader:
         """From now on calls are made only under this condition; gives the one before."""
         before, self._condition = self._condition, reason
         return before
+
+    def decided(self, taken: list[ast.stmt], other: list[ast.stmt], test: str) -> None:
+        """Of two branches one is taken; what the other one starts is left out, unless it is taken another time."""
+        self._taken |= {id(statement) for statement in taken}
+        for statement in other:
+            if id(statement) not in self._skipped:
+                self._skipped[id(statement)] = [
+                    Remark(
+                        "notebook",
+                        f"{source(node, 120)} is left out, as {test}",
+                        self._interpreter.where(node),
+                    )
+                    for node in ast.walk(statement)
+                    if (isinstance(node, ast.Call) and _starts(node.func))
+                    or (isinstance(node, ast.Dict) and _is_activity(node))
+                ]
 
     def not_worked_out(self, statement: ast.AST, gap: Undecided) -> None:
         """A statement is left out; what it starts is a gap."""
@@ -249,3 +292,8 @@ def _argument(args: list[Any], options: dict[str, Any], position: int, *names: s
 
 def _starts(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and _STARTS.search(f"{source(node)}(") is not None
+
+
+def _is_activity(node: ast.Dict) -> bool:
+    keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+    return {"name", "path"} <= keys

@@ -12,7 +12,9 @@ from fabric_assets.importers.json_source import parse_json
 _HEADER = re.compile(r"(#|--|//) Fabric notebook source\s*")
 _BLOCK = re.compile(r"(?:#|--|//) (METADATA|CELL|PARAMETERS CELL|MARKDOWN) \*{20}\s*")
 _PYTHON_MAGICS = ("%%pyspark", "%%python")
-_RUN = re.compile(r"\s*%run\s+(?:-\w+\s+)*(?P<quote>[\"']?)(?P<name>[^\"'{]+?)(?P=quote)\s*(\{.*)?$")
+_RUN = re.compile(
+    r"\s*%run\s+(?:-\w+\s+)*(?P<quote>[\"']?)(?P<name>[^\"'{]+?)(?P=quote)\s*(?P<values>\{.*)?$"
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Cell:
         source: its text; lines with magics are blank.
         language: ``python`` or another.
         is_parameters: whether it is the parameters cell.
-        runs: line (from 0) to the notebook that ``%run`` includes there.
+        runs: line (from 0) to the notebook that ``%run`` includes there, and the text of the parameters it is given.
     """
 
     place: str
@@ -34,7 +36,7 @@ class Cell:
     source: str
     language: str
     is_parameters: bool
-    runs: dict[int, str]
+    runs: dict[int, tuple[str, str]]
 
 
 def read_cells(path: Path, text: str) -> list[Cell]:
@@ -130,7 +132,7 @@ def _cell(place: str, first_line: int, source: str, default: str, *, is_paramete
         if line.lstrip().startswith(("%", "!")):
             run = _RUN.fullmatch(line)
             if run:
-                runs[number] = run["name"].strip().rpartition("/")[2]
+                runs[number] = (run["name"].strip().rpartition("/")[2], run["values"] or "")
             indent = line[: len(line) - len(line.lstrip())]
             lines[number] = f"{indent}pass" if indent else ""
     return Cell(place, first_line, "\n".join(lines), language, is_parameters, runs)

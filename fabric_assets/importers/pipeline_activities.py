@@ -15,12 +15,10 @@ from fabric_assets.importers.pipeline_expressions import (
     source_of,
     work_out,
 )
+from fabric_assets.importers.pipeline_reasons import NO_WORKSPACE, details, reason_of
 from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.importers.report import ImportReport
 from fabric_assets.importers.steps import Step, short, take_argument
-
-NO_WORKSPACE = "00000000-0000-0000-0000-000000000000"
-"""How Git names the pipeline's own workspace."""
 
 _TIMESPAN = re.compile(
     r"(?:(?P<days>\d{1,5})\.)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(?P<seconds>\d{2})(?:\.\d+)?"
@@ -29,52 +27,6 @@ _JOB_URL = re.compile(
     r"/v1/workspaces/(?P<workspace>[^/?]+)/(?:items|notebooks)/(?P<item>[^/?]+)/jobs/"
     r"(?:instances\?(?:.*&)?jobType=RunNotebook\b|RunNotebook/instances|execute/instances)",
     re.IGNORECASE,
-)
-_REASONS = {
-    "AppendVariable": "variables live only while a pipeline runs; use arguments or exit values",
-    "Copy": "it copies data outside notebooks; keep a pipeline for it, or load the data in a notebook",
-    "CopyJob": "a copy job is an item of its own, no notebook",
-    "DatabricksNotebook": "it runs a Databricks notebook, which is none of Fabric",
-    "Delete": "it deletes files; do so in a notebook",
-    "ExecuteDataFlow": "a data flow is no notebook",
-    "Fail": "it ends the pipeline with an error; a notebook that raises one fails its asset, or use an asset check",
-    "Filter": "it filters values while the pipeline runs; do so in the notebook",
-    "GetMetadata": "its output is known only while the pipeline runs; read it in the notebook that needs it",
-    "Lookup": "its output is known only while the pipeline runs; read it in the notebook that needs it",
-    "MicrosoftTeams": "use Dagster's notices of run failure",
-    "Office365Outlook": "use Dagster's notices of run failure",
-    "PBISemanticModelRefresh": "it refreshes a semantic model, which is no notebook",
-    "RefreshDataflow": "a dataflow is no notebook",
-    "Script": "it runs SQL outside notebooks; a T-SQL notebook can do so",
-    "SetVariable": "variables live only while a pipeline runs; use arguments or exit values",
-    "SparkJobDefinition": "a Spark job definition is no notebook",
-    "SqlServerStoredProcedure": "it calls a stored procedure; a T-SQL notebook can do so",
-    "Teams": "use Dagster's notices of run failure",
-    "Validation": "it waits for data; use a sensor",
-    "Wait": "an asset starts as soon as its dependencies are there; nothing needs to wait",
-    "WebActivity": "it calls a web service; a notebook or a sensor can do so",
-    "WebHook": "it waits for a call from outside; use a sensor",
-}
-_IDS = (
-    "notebookId",
-    "notebook",
-    "operationType",
-    "pipelineId",
-    "pipelineName",
-    "pipeline",
-    "factoryName",
-    "datasetId",
-    "groupId",
-    "workspaceId",
-    "dataflowId",
-    "sparkJobDefinitionId",
-    "copyJobId",
-    "itemId",
-    "url",
-    "method",
-    "storedProcedureName",
-    "variableName",
-    "waitTimeInSeconds",
 )
 _NOTEBOOKS = ("TridentNotebook", "SynapseNotebook")
 _NOTEBOOK_FIELDS = {"notebookId", "workspaceId", "parameters", "sessionTag", "notebook", "snapshot"}
@@ -117,7 +69,7 @@ class ActivityReader:
         elif step.kind in ("WebActivity", "WebHook") and self._job_by_url(step, properties, context, steps):
             pass
         else:
-            reason = _REASONS.get(step.kind, f"activities of the type {step.kind} are not notebooks")
+            reason = reason_of(step.kind)
             self.no_equal(step, reason, properties)
         if step.notebook is not None:
             if step.kind in _NOTEBOOKS:
@@ -129,18 +81,7 @@ class ActivityReader:
 
     def no_equal(self, step: Step, reason: str, properties: dict[str, Any]) -> None:
         """Say that a step is left out, and what it was about."""
-        self._report.miss(
-            step.name, f"{step.kind} has no equal: {reason}{self.details(properties)}", step.where
-        )
-
-    def details(self, properties: dict[str, Any]) -> str:
-        """The names and ids in the properties of an activity, for messages."""
-        known = [
-            f"{key} {source_of(properties[key]).partition('?')[0]}"  # behind it, a URL may hold a secret
-            for key in _IDS
-            if properties.get(key) not in (None, "", {}, NO_WORKSPACE)
-        ]
-        return f" [{', '.join(known)}]" if known else ""
+        self._report.miss(step.name, f"{step.kind} has no equal: {reason}{details(properties)}", step.where)
 
     def properties(self, activity: dict[str, Any], where: str) -> dict[str, Any]:
         """The activity's ``typeProperties``."""

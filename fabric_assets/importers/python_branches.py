@@ -28,6 +28,10 @@ class Calls(Caller, Protocol):
         """From now on calls are made only under this condition; gives the one before."""
         ...
 
+    def decided(self, taken: list[ast.stmt], other: list[ast.stmt], test: str) -> None:
+        """Of two branches one is taken, as the test is decided."""
+        ...
+
     def not_worked_out(self, statement: ast.AST, gap: Undecided) -> None:
         """A statement is left out; what it starts is a gap."""
         ...
@@ -68,6 +72,7 @@ class Branches(CallExpressions):
     def __init__(self, calls: Calls, budget: int) -> None:
         super().__init__(calls, budget)
         self.calls = calls
+        self.scope.names["__name__"] = "__main__"
         self.frames: list[Scope] = [self.scope]
         self.doubts: list[Undecided | None] = [None]
 

@@ -72,6 +72,8 @@ class CallExpressions(Expressions):
         if known is None:
             self._handed_over(node, args, options)
             return self.undecided(node, f"{source(node)} is known only when the notebook runs")
+        if function.name in ("map", "filter") and args:
+            args = [self._callable(node, args[0]), *args[1:]]
         gap = self._gap_of_arguments(node, function.name, args, options)
         if gap is not None:
             return gap
@@ -114,6 +116,8 @@ class CallExpressions(Expressions):
         return None
 
     def _callable(self, node: ast.Call, value: Any) -> Any:
+        if isinstance(value, Reference) and value.name in BUILTINS:
+            return BUILTINS[value.name]
         if not isinstance(value, Function):
             return value
         return lambda *args: self.call_function(node, value, args, {})

@@ -1,6 +1,7 @@
 """What an expression of a notebook can be worth without running it."""
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,3 +190,33 @@ def truth(value: Any, where: str) -> bool | Undecided:
         return bool(value)
     gap = gap_in(value, where)
     return bool(value) if gap is None else gap
+
+
+def bind(
+    function: Function, names: dict[str, Any], args: Sequence[Any], options: dict[str, Any]
+) -> str | None:
+    """Set the parameters of a call; says what is wrong with it, ``None`` if nothing is.
+
+    Args:
+        function: what is called.
+        names: where the values go.
+        args: the positional arguments.
+        options: the others.
+    """
+    arguments = function.node.args
+    positional = [parameter.arg for parameter in (*arguments.posonlyargs, *arguments.args)]
+    names.update(function.defaults)
+    names.update(zip(positional, args, strict=False))
+    if arguments.vararg is not None:
+        names[arguments.vararg.arg] = tuple(args[len(positional) :])
+    elif len(args) > len(positional):
+        return "the function is called with too many arguments"
+    known = {*positional, *(parameter.arg for parameter in arguments.kwonlyargs)}
+    names.update({name: value for name, value in options.items() if name in known})
+    rest = {name: value for name, value in options.items() if name not in known}
+    if arguments.kwarg is not None:
+        names[arguments.kwarg.arg] = rest
+    elif rest:
+        return f"the function has no parameter {next(iter(rest))}"
+    missing = known - names.keys()
+    return f"the function is called without {min(missing)}" if missing else None
