@@ -11,7 +11,13 @@ from sqlglot.errors import SqlglotError
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.session import MAX_SQL_CHARACTERS, BudgetExceededError, Session
 from fabric_assets.lineage.sql_statements import SqlContext, StatementRunner
-from fabric_assets.lineage.sql_text import plain_create, prepared, split_statements, without_comment
+from fabric_assets.lineage.sql_text import (
+    is_too_deep,
+    plain_create,
+    prepared,
+    split_statements,
+    without_comment,
+)
 from fabric_assets.lineage.values import Const, Text, compatible, options_of, reason_of
 
 # Dialects that know more words of the same language.
@@ -101,6 +107,9 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext) -
     if _PROCEDURE.match(statement):
         return Frame()  # defined, not executed
     failure = "the text is not SQL that can be read"
+    if is_too_deep(statement):
+        session.gap(f"the SQL statement {session.readable(statement)} is nested too deeply to be read")
+        return Frame()
     created = plain_create(statement)
     for text in [*attempts, created] if created else attempts:
         try:

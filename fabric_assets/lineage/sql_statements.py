@@ -71,7 +71,7 @@ class StatementRunner:
         elif isinstance(node, exp.Command):
             self._command(node)
         elif isinstance(node, exp.Condition | exp.Alias):
-            self._session.gap(f"{self._session.readable(node.sql())} is no SQL statement")
+            self._session.gap("a text that is run as SQL is no statement")
         else:
             for child in node.iter_expressions():
                 if type(child) in self._handlers or isinstance(child, exp.Query):

@@ -63,6 +63,10 @@ _CONTINUATIONS = {
 }
 _CONTROL = ("IF", "WHILE", "BEGIN", "END", "ELSE")  # the next statement may follow at once
 
+MAX_NESTING = 120
+_CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
+_CHAIN = re.compile(rf"(?:(?:\bNOT\b|[-+~])\s*){{{MAX_NESTING}}}", re.IGNORECASE)
+
 
 class Holes:
     """The unknown parts of texts, as identifiers that the parser takes."""
@@ -241,6 +245,24 @@ def prepared(statement: str, dialect: str) -> str:
             return f"SELECT CASE WHEN {condition[1]} THEN 1 END"
         return _TSQL_BULK.sub(r"openrowset(\1)", statement)
     return statement
+
+
+def is_too_deep(statement: str) -> bool:
+    """Whether a statement is nested so deeply that parsing it could exhaust the stack."""
+    if _CHAIN.search(statement):
+        return True
+    if statement.count("(") + len(_CASE.findall(statement)) <= MAX_NESTING:
+        return False
+    depth = 0
+    for match in _TSQL_PIECE.finditer(statement):
+        piece = match[0].upper()
+        if piece in ("(", "CASE"):
+            depth += 1
+        elif piece in (")", "END"):
+            depth -= 1
+        if depth > MAX_NESTING:
+            return True
+    return False
 
 
 def plain_create(statement: str) -> str | None:
