@@ -1,9 +1,12 @@
 """``fabric-assets``: arguments in, exit code out."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
+from fabric_assets.commands import importing, lineage
+from fabric_assets.commands.output import CommandError, UsageError, note
 from fabric_assets.local import LocalFabricError, command
 
 
@@ -11,12 +14,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        0 if it did what it was asked for, 1 if it could not (the reason is printed), 2 for wrong arguments.
+        0 if it did what it was asked for, 1 if it could not or found something wrong (it is printed), 2 for wrong
+        arguments.
     """
     parser = argparse.ArgumentParser(
         prog="fabric-assets", description="Microsoft Fabric notebooks as Dagster assets."
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    lineage.add_lineage(commands)
+    lineage.add_check(commands)
+    importing.add_import(commands)
+    importing.add_validate(commands)
     local = commands.add_parser(
         "local",
         help="run the embedded local Fabric in the foreground",
@@ -27,6 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except LocalFabricError as error:
-        print(f"fabric-assets: {error}", file=sys.stderr)  # noqa: T201 -- the command's output
+    except UsageError as error:
+        note(f"fabric-assets: {error}")
+        return 2
+    except (CommandError, LocalFabricError) as error:
+        note(f"fabric-assets: {error}")
+        return 1
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough; nothing may be written at exit any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("fabric_assets"):
+            raise
+        note(f"fabric-assets: the package {error.name} is needed for this: pip install {error.name}")
         return 1

@@ -12,13 +12,14 @@ from fabric_assets.arguments import Argument, exit_value_of
 from fabric_assets.asset_factory import notebook_asset
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.component.dependencies import Names, connect, refuse_cycle
-from fabric_assets.component.entries import Entry, Selection, Where, folders
+from fabric_assets.component.entries import Entry, Selection, Where
 from fabric_assets.component.jobs import build_jobs, members_of_jobs
 from fabric_assets.component.race_rules import RaceMeasures, resolve_races
 from fabric_assets.component.settings import AssetsFor, DefaultSettings, JobSettings, Races
 from fabric_assets.component.table_metadata import Producers, notebook_metadata, table_metadata
 from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
+from fabric_assets.notebook_patterns import folders
 from fabric_assets.translator import NotebookData, NotebookTranslator
 
 
@@ -76,9 +77,9 @@ class _Builder:
         self._tables = {entry.key: self._own_tables(entry) for entry in self._entries}
         self._keys = {entry.key: self._asset_keys(entry) for entry in self._entries}
         self._refuse_same_keys()
-        names = Names(self._entries, self._keys)
-        self._dependencies = connect(graph, self._entries, names, settings.where)
-        self._jobs = members_of_jobs(settings.jobs, selection, names, settings.where)
+        self._names = Names(self._entries, self._keys)
+        self._dependencies = connect(graph, self._entries, self._names, settings.where)
+        self._jobs = members_of_jobs(settings.jobs, selection, self._names, settings.where)
         self._measures = self._resolve_races()
         refuse_cycle(self._dependencies)
         self._producers = self._find_producers()
@@ -292,8 +293,10 @@ class _Builder:
         if not isinstance(value, ExitValueOf):
             argument: Argument = value
             return argument
-        known = next((keys for key, keys in self._keys.items() if key == value.exit_value_of), None)
-        return exit_value_of(known[0] if known else dg.AssetKey.from_user_string(value.exit_value_of))
+        found = self._names.find(value.exit_value_of)
+        if found:
+            return exit_value_of(self._keys[found[0]][0])
+        return exit_value_of(dg.AssetKey.from_user_string(value.exit_value_of))
 
 
 def _described(entry: Entry) -> str:

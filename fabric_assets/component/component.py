@@ -12,7 +12,6 @@ from dagster.components import DefsStateConfig, DefsStateConfigArgs
 from pydantic import BaseModel, Field, PrivateAttr
 
 from fabric_assets.asset_factory import RESOURCE_KEY
-from fabric_assets.client.errors import FabricError
 from fabric_assets.component.asset_graph import GraphSettings, build_definitions
 from fabric_assets.component.connection_settings import (
     ConnectionSettings,
@@ -31,7 +30,6 @@ from fabric_assets.component.settings import (
     Races,
 )
 from fabric_assets.component.templates import place, resolve_attributes, yaml_model
-from fabric_assets.connection import Connection
 from fabric_assets.lineage import Lineage, LineageConfig, LineageConfigError
 from fabric_assets.live_workspace import LiveWorkspace, StateError, fetch_workspace
 from fabric_assets.notebook_lineage import lineage_of_folder, lineage_of_live, seed_cache
@@ -149,12 +147,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
 
     def get_translator(self) -> NotebookTranslator:
         """What names the assets; override it to return one of your own."""
-        return NotebookTranslator(
-            prefixes=self.keys.prefixes,
-            verbs=self.keys.verbs,
-            patterns=[(pattern.notebook, pattern.key) for pattern in self.keys.patterns],
-            key_prefix=self.keys.key_prefix,
-        )
+        return NotebookTranslator(self.keys.rules())
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The definitions; no request is made."""
@@ -218,7 +211,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         _, resource = component_resource(self.workspace, self.connection)
         connection = resource.connection()
         assert connection is not None  # noqa: S101 -- with start_local it is never None
-        live = _fetched(connection)
+        live = asyncio.run(fetch_workspace(connection))
         with tempfile.TemporaryDirectory() as folder:
             lineage_of_live(live, self._lineage_config(), Path(folder))
             results = {file.name: file.read_text(encoding="utf-8") for file in Path(folder).glob("*.json")}
@@ -273,15 +266,3 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
             return notebook_url(live.id, live.notebook_ids[notebook], self.connection)
 
         return url
-
-
-def _fetched(connection: Connection) -> LiveWorkspace:
-    try:
-        return asyncio.run(fetch_workspace(connection))
-    except* FabricError as errors:
-        raise _first(errors) from None
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    (first, *_) = errors.exceptions
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

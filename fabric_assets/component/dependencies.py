@@ -9,9 +9,10 @@ from itertools import pairwise
 
 import dagster as dg
 
-from fabric_assets.component.entries import Entry, Where, nearest
+from fabric_assets.component.entries import Entry, Where
 from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
+from fabric_assets.notebook_patterns import nearest
 
 _log = logging.getLogger(__name__)
 

@@ -1,10 +1,8 @@
 """Which notebooks become assets, which become jobs, and what the configuration says of each."""
 
-import difflib
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import NoReturn
 
 import dagster as dg
@@ -12,6 +10,7 @@ import dagster as dg
 from fabric_assets.client.fabric_client import is_guid
 from fabric_assets.component.settings import NotebookSettings
 from fabric_assets.lineage import Graph, NotebookLineage
+from fabric_assets.notebook_patterns import find_node, matches, nearest
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +78,7 @@ def select(
     named = {entry.node for entry in entries}
     included = _included(lineage for name, lineage in chosen.items() if name not in named)
     orchestrators = []
+    left_out = []
     for name, lineage in chosen.items():
         if name in named:
             continue
@@ -87,7 +87,8 @@ def select(
         elif lineage.writes and lineage.name.lower() not in included:
             entries.append(Entry(name, lineage.name, name, lineage, NotebookSettings()))
         else:
-            _tell_left_out(lineage, included, matched=bool(include))
+            left_out.append(lineage)
+    _tell_left_out(left_out, included)
     return Selection(tuple(entries), tuple(orchestrators))
 
 
@@ -100,21 +101,6 @@ def unknown_name(name: str, known: Iterable[str], *, what: str, place: str, cuto
     raise dg.DagsterInvalidDefinitionError(
         f"{place}: there is no {what} {name!r}{nearest(name, known, cutoff)}"
     )
-
-
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
-    """The names most like this one, as the end of a message; empty if there is none."""
-    lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=cutoff)
-    return f"; did you mean {' or '.join(repr(lower[found]) for found in close)}?" if close else ""
-
-
-def find_node(name: str, nodes: Mapping[str, NotebookLineage]) -> str | None:
-    """The notebook of that name in the graph; case counts only if it must, as in Fabric."""
-    if name in nodes:
-        return name
-    found = [node for node, lineage in nodes.items() if name.lower() in (node.lower(), lineage.name.lower())]
-    return found[0] if len(found) == 1 else None
 
 
 def _entry(
@@ -151,21 +137,6 @@ def _chosen(
     return {name: chosen[name] for name in nodes if name in chosen}
 
 
-def matches(lineage: NotebookLineage, pattern: str) -> bool:
-    """Whether a pattern such as ``Load_*`` or ``Dimensions/*`` fits a notebook's name, or its path."""
-    path = "/".join((*folders(lineage), lineage.name))
-    return any(fnmatchcase(text.lower(), pattern.lower()) for text in (lineage.name, path))
-
-
-def folders(lineage: NotebookLineage) -> tuple[str, ...]:
-    """The folders that the notebook lies in, outermost first."""
-    parts = lineage.path.split("/")
-    for number, part in enumerate(parts):
-        if part.endswith(".Notebook"):
-            return tuple(parts[:number])
-    return tuple(parts[:-1])
-
-
 def _included(lineages: Iterable[NotebookLineage]) -> set[str]:
     """Names of the notebooks that others make part of themselves with ``%run``."""
     return {name.rpartition("/")[2].lower() for lineage in lineages for name in lineage.includes}
@@ -175,18 +146,20 @@ def _names(nodes: Mapping[str, NotebookLineage]) -> set[str]:
     return {lineage.name for lineage in nodes.values()} | set(nodes)
 
 
-def _tell_left_out(lineage: NotebookLineage, included: Collection[str], *, matched: bool) -> None:
-    """Nothing is left out in silence, but helpers and reports are no reason for a warning."""
-    if lineage.name.lower() in included:
-        reason = "another notebook runs it with %run, as a part of itself"
-    elif lineage.unresolved:
-        reason = "it writes no table that could be found, and not everything in it could be decided"
-    else:
-        reason = "it writes no table"
-    doubtful = matched and lineage.unresolved and lineage.name.lower() not in included
-    _log.log(
-        logging.WARNING if doubtful else logging.DEBUG,
-        "notebook %s is no asset: %s. Name it under `notebooks` to make it one.",
-        lineage.name,
-        reason,
-    )
+def _tell_left_out(left_out: Sequence[NotebookLineage], included: Collection[str]) -> None:
+    """Nothing is left out in silence; but a helper, or a report that only reads, is no reason for a warning."""
+    unclear = []
+    for lineage in left_out:
+        if lineage.name.lower() in included:
+            _log.debug("notebook %s is no asset: others run it with %%run, as a part of theirs", lineage.name)
+        elif lineage.unresolved:
+            unclear.append(lineage.name)
+        else:
+            _log.debug("notebook %s is no asset: it writes no table", lineage.name)
+    if unclear:
+        _log.warning(
+            "%d notebooks are no assets, because it is not known whether they write tables: %s. Name them under "
+            "`notebooks`, say under `lineage` what their functions write, or list them under `exclude`.",
+            len(unclear),
+            ", ".join(unclear),
+        )

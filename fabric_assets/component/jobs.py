@@ -6,12 +6,12 @@ from typing import Any
 
 import dagster as dg
 
+from fabric_assets.asset_names import identifier
 from fabric_assets.component.dependencies import Names
 from fabric_assets.component.entries import Selection, Where, unknown_name
 from fabric_assets.component.settings import JobSettings
 from fabric_assets.executor import fabric_executor
 from fabric_assets.lineage import NotebookLineage
-from fabric_assets.translator import identifier
 
 _log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
+from fabric_assets.asset_names import identifier
 from fabric_assets.component.dependencies import Dependencies
 from fabric_assets.component.entries import Entry
 from fabric_assets.component.settings import Races
 from fabric_assets.executor.one_writer import ONE_WRITER_POOL
 from fabric_assets.lineage import Graph, Race
-from fabric_assets.translator import identifier
 
 _log = logging.getLogger(__name__)
 

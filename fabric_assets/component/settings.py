@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from fabric_assets.asset_names import NameRules
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.importers.project import NotebookDefaults, NotebookEntry
 
@@ -88,6 +89,11 @@ class KeySettings(_Model):
     verbs: list[str] = ["load"]
     patterns: list[KeyPattern] = []
     key_prefix: list[str] = []
+
+    def rules(self) -> NameRules:
+        """The rules."""
+        patterns = [(pattern.notebook, pattern.key) for pattern in self.patterns]
+        return NameRules(self.prefixes, self.verbs, patterns, self.key_prefix)
 
 
 class WriterEntry(_Model):

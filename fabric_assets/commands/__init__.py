@@ -1,0 +1,1 @@
+"""The subcommands of ``fabric-assets``. What a command needs is imported when it runs."""
