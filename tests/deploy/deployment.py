@@ -1,6 +1,7 @@
 """A Dagster instance as ``deploy/dagster.yaml`` describes it, on PostgreSQL, with run workers on several machines."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import httpx
 import pytest
 import yaml
 
@@ -24,9 +26,9 @@ TEMPLATE = "fabric_assets_template"
 class Deployment(Place):
     """Processes share nothing but the database and Fabric, if they are on different machines."""
 
-    def worker_on(self, machine: str, *commands: str) -> subprocess.Popen[bytes]:
+    def worker_on(self, machine: str, job: str, *commands: str) -> subprocess.Popen[bytes]:
         """Start a run worker; the locks of a machine lie in its folder for temporary files."""
-        return self.process_on(machine, "tests.deploy.run_worker", *commands)
+        return self.process_on(machine, "tests.deploy.run_worker", job, *commands)
 
     def process_on(self, machine: str, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start ``python -m module`` in a process group of its own."""
@@ -48,6 +50,34 @@ class Deployment(Place):
             )
         self._workers.append(process)
         return process
+
+    def pids(self, run: dg.DagsterRun) -> list[int]:
+        """Of the run workers that were started for a run."""
+        logs = self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        events = [entry.dagster_event for entry in logs if entry.dagster_event]
+        found = (re.search(r"in one process \(pid: (\d+)\)", entry.message or "") for entry in events)
+        return [int(match[1]) for match in found if match]
+
+    def failures(self, asset: str) -> str:
+        """Why the asset failed, in all runs."""
+        logs = [
+            entry
+            for run in self.runs()
+            for entry in self.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+            if entry.step_key == asset
+        ]
+        events = [entry.dagster_event.step_failure_data.error for entry in logs if entry.dagster_event]
+        return "\n".join(error.to_string() for error in events if error)
+
+    def times(self) -> list[tuple[str, str]]:
+        """Start and end of each job instance by the service's clock, in the order of their starts."""
+        items = f"{self.fabric.url}/workspaces/{self.fabric.workspace_id}/items"
+        with httpx.Client(headers={"Authorization": f"Bearer {self.fabric.token}"}) as api:
+            found = [
+                api.get(f"{items}/{started.item_id}/jobs/instances/{started.id}").raise_for_status().json()
+                for started in self.fabric.started
+            ]
+        return sorted((each["startTimeUtc"], each["endTimeUtc"]) for each in found)
 
     def owners(self) -> dict[str, str]:
         """The asset that each job instance was started for."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGQUIT
 from typing import Any
 
 import psycopg2
@@ -151,7 +151,7 @@ def _answers(server: PostgresServer, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(SIGINT)  # its fast shutdown: connections are cut
+    process.send_signal(SIGQUIT)  # its immediate shutdown: nothing is worth writing to disk
     try:
         process.wait(DEADLINE_SECONDS)
     except subprocess.TimeoutExpired:
