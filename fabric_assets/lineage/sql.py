@@ -108,7 +108,9 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext) -
         return Frame()  # defined, not executed
     failure = "the text is not SQL that can be read"
     if is_too_deep(statement):
-        session.gap(f"the SQL statement {session.readable(statement)} is nested too deeply to be read")
+        session.gap(
+            f"the SQL statement {session.readable(statement)} is too long or nested too deeply to be read"
+        )
         return Frame()
     created = plain_create(statement)
     for text in [*attempts, created] if created else attempts:

@@ -64,6 +64,7 @@ _CONTINUATIONS = {
 _CONTROL = ("IF", "WHILE", "BEGIN", "END", "ELSE")  # the next statement may follow at once
 
 MAX_NESTING = 120
+MAX_STATEMENT = 100_000  # characters
 _CASE = re.compile(r"\bCASE\b", re.IGNORECASE)
 _CHAIN = re.compile(rf"(?:(?:\bNOT\b|[-+~])\s*){{{MAX_NESTING}}}", re.IGNORECASE)
 
@@ -248,8 +249,8 @@ def prepared(statement: str, dialect: str) -> str:
 
 
 def is_too_deep(statement: str) -> bool:
-    """Whether a statement is nested so deeply that parsing it could exhaust the stack."""
-    if _CHAIN.search(statement):
+    """Whether a statement is so deeply nested, or so long, that parsing it could exhaust the stack or never end."""
+    if len(statement) > MAX_STATEMENT or _CHAIN.search(statement):
         return True
     if statement.count("(") + len(_CASE.findall(statement)) <= MAX_NESTING:
         return False
