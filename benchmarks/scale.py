@@ -74,7 +74,7 @@ def _varied(seed: int) -> Graph:
 
 
 def _eight_slots(seed: int) -> Graph:
-    return replace(_thirty(seed), slots=8)
+    return replace(_plain(graphs.independent(30, 15.0, 60.0, seed)), slots=8)
 
 
 def _eight_slots_known(seed: int) -> Graph:
@@ -92,8 +92,8 @@ CASES = {
     "thirty_multiprocess": Case("the same under Dagster's multiprocess executor", _thirty, MULTIPROCESS_JOB),
     "varied": Case("30 notebooks, 8 s to 4 min, each fact after 3 to 7 dimensions", _varied, runs=2),
     "varied_multiprocess": Case("the same under Dagster's multiprocess executor", _varied, MULTIPROCESS_JOB),
-    "eight_slots": Case("30 notebooks on 8 slots, the capacity not configured", _eight_slots),
-    "eight_slots_known": Case("30 notebooks on 8 slots, the capacity configured", _eight_slots_known),
+    "eight_slots": Case("30 independent notebooks on 8 slots, learned from refusals", _eight_slots, runs=2),
+    "eight_slots_known": Case("30 independent notebooks on 8 slots, configured", _eight_slots_known, runs=2),
     "shared_sessions": Case("20 notebooks that share sessions", lambda seed: _shared(seed, share=True)),
     "own_sessions": Case("20 notebooks with sessions of their own", lambda seed: _shared(seed, share=False)),
     "two_hundred": Case(

@@ -30,6 +30,8 @@ _RUNNING_STATES = frozenset({"NotStarted", "InProgress"})
 _ENDED_SESSION_STATES = frozenset({"Succeeded", "Failed", "Cancelled"})
 _LISTS_BEFORE_SINGLE_READS = 3
 _SHARE_OF_POLL_PER_PAGE = 0.2
+_SHARE_OF_POLL_BETWEEN_LISTS = 0.7
+_OVERDUE_SECONDS = 10.0
 _MOST_PAGES = 20
 _ENTRIES_PER_PAGE = 100
 _REFUSED_SECONDS = 600.0
@@ -183,7 +185,8 @@ class _WorkspaceLists:
         self._refused_until: dict[str, float] = {}
         self._looked_at = time.monotonic()
         self._pages = 0
-        self.interval_seconds = poll_seconds
+        self._shortest_seconds = poll_seconds * _SHARE_OF_POLL_BETWEEN_LISTS
+        self.interval_seconds = self._shortest_seconds
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -192,6 +195,7 @@ class _WorkspaceLists:
         self._watched.add(watched)
         if self._task is None and len(self._watched) > 1:
             # Not in the context of the one that happens to be the second: its log is not for all.
+            self._looked_at = time.monotonic()
             self._task = asyncio.create_task(self._look(), context=Context())
 
     def remove(self, watched: Watched) -> None:
@@ -202,12 +206,12 @@ class _WorkspaceLists:
 
     def keep_an_eye_on(self, watched: Watched) -> bool:
         """Whether lists will say when the job instance has ended, as far as one can tell."""
-        if self._task is None or len(self._watched) < 2 or self._all_refused(watched):
+        if self._task is None or self._all_refused(watched):
             return False
         if watched.lists_without_it >= _LISTS_BEFORE_SINGLE_READS:
             return False
-        since_look = time.monotonic() - self._looked_at
-        return since_look < (_LISTS_BEFORE_SINGLE_READS + 1) * self.interval_seconds
+        overdue_seconds = max(_OVERDUE_SECONDS, (_LISTS_BEFORE_SINGLE_READS + 1) * self.interval_seconds)
+        return time.monotonic() - self._looked_at < overdue_seconds
 
     def _all_refused(self, watched: Watched) -> bool:
         return self._is_refused("sessions") and self._is_refused(watched.item_id)
@@ -219,12 +223,9 @@ class _WorkspaceLists:
         while True:
             self.interval_seconds = self._interval_seconds()
             wait = self._looked_at + self.interval_seconds - time.monotonic()
-            if len(self._watched) < 2:
-                self._looked_at = time.monotonic()
-                await asyncio.sleep(self._poll_seconds)
-            elif wait > 0:
+            if wait > 0:
                 # What is started meanwhile may have to be looked for earlier.
-                await asyncio.sleep(min(wait, self._poll_seconds))
+                await asyncio.sleep(min(wait, self._shortest_seconds))
             else:
                 begun = time.monotonic()
                 self._pages = await self._look_at_sessions()
@@ -238,13 +239,13 @@ class _WorkspaceLists:
             wait_seconds(
                 self._looked_at - watched.started,
                 watched.expected_seconds,
-                self._poll_seconds,
+                self._shortest_seconds,
                 _SHARE_OF_ELAPSED_WITH_ROOM,
             )
             for watched in self._watched
         ]
         shortest = self._pages * self._poll_seconds * _SHARE_OF_POLL_PER_PAGE
-        return max(shortest, min(waits, default=self._poll_seconds))
+        return max(shortest, min(waits, default=self._shortest_seconds))
 
     async def _look_at_sessions(self) -> int:
         """Read the sessions' list until every job instance in it is found; returns the number of pages."""

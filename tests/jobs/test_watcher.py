@@ -44,7 +44,9 @@ def test_many_notebooks_cost_their_start_and_one_read(simulate: Simulate) -> Non
 
     assert {outcome.exit_value for outcome in outcomes} == {"7"}
     seen = calls(fabric)
-    assert (seen["start"], seen["read of an end"], seen["read"]) == (20, 20, 0)
+    assert (seen["start"], seen["read of an end"]) == (20, 20)
+    # The first one may be looked at before there is a second one.
+    assert seen["read"] <= 2
 
 
 def test_partitions_that_no_session_shows_are_seen_in_their_notebooks_list(simulate: Simulate) -> None:
