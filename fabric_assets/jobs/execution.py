@@ -248,9 +248,10 @@ class JobExecution:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._job.timeout_seconds):
                 while True:
-                    listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
-                    if all(job_instance.has_ended for job_instance in listed):
-                        return True
+                    with suppress(FabricNotFoundError):  # it passes
+                        listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
+                        if all(job_instance.has_ended for job_instance in listed):
+                            return True
                     await asyncio.sleep(self._limits.poll_seconds)
         return False
 
