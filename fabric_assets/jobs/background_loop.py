@@ -21,6 +21,8 @@ from fabric_assets.jobs.notebook_job import Tell
 
 T = TypeVar("T")
 
+_LONGEST_WAIT_SECONDS = 1.0
+
 EXIT_WAIT_SECONDS = 30.0
 """How long the end of the process is held up for job instances that must still be cancelled."""
 
@@ -55,10 +57,16 @@ class BackgroundTask(Generic[T]):
 
     def messages(self) -> Iterator[Line]:
         """What the coroutine tells while it runs, until it ends. Blocks; raises what an interruption raises."""
-        while (message := self._messages.get()) is not None:
+        while (message := self._next_message()) is not None:
             self._deliver_interrupts()
             if message.text:
                 yield message
+
+    def _next_message(self) -> Line | None:
+        while True:
+            # A thread that is not the main one can be interrupted only between two waits.
+            with suppress(queue.Empty):
+                return self._messages.get(timeout=_LONGEST_WAIT_SECONDS)
 
     async def messages_in_loop(self) -> AsyncIterator[Line]:
         """The same for a coroutine of another loop, which others use too: it waits without blocking that loop."""
