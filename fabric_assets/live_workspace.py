@@ -150,7 +150,7 @@ async def _read(client: FabricClient, workspace: Workspace, items: list[FabricIt
             except (FabricError, KeyError, TypeError, binascii.Error) as error:
                 if isinstance(error, FabricAuthError):
                     refusals.append(error)
-                failures[name] = f"its definition could not be read: {error}"
+                failures[name] = " ".join(f"its definition could not be read: {error}".split())
                 _log.warning("notebook %s: %s", name, failures[name])
 
     async with asyncio.TaskGroup() as group:

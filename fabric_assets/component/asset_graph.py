@@ -12,11 +12,12 @@ from fabric_assets.arguments import Argument, exit_value_of
 from fabric_assets.asset_factory import notebook_asset
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.component.dependencies import Names, connect, refuse_cycle
-from fabric_assets.component.entries import Entry, Selection, Where
+from fabric_assets.component.entries import Entry, Selection
 from fabric_assets.component.jobs import build_jobs, members_of_jobs
 from fabric_assets.component.race_rules import RaceMeasures, resolve_races
 from fabric_assets.component.settings import AssetsFor, DefaultSettings, JobSettings, Races
 from fabric_assets.component.table_metadata import Producers, notebook_metadata, table_metadata
+from fabric_assets.component.templates import Places
 from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
 from fabric_assets.notebook_patterns import folders
@@ -51,7 +52,7 @@ class GraphSettings:
     folder: Path | None
     url: Callable[[str], str | None]
     external_tables: bool
-    where: Where
+    where: Places
 
 
 def build_definitions(graph: Graph | None, selection: Selection, settings: GraphSettings) -> dg.Definitions:
@@ -220,7 +221,7 @@ class _Builder:
             description=spec.description,
             group_name=spec.group_name,
             owners=spec.owners,
-            tags={key: value for key, value in spec.tags.items() if not key.startswith("dagster/kind/")},
+            tags=_without_kinds(spec.tags),
             kinds=spec.kinds,
             metadata=spec.metadata,
             automation_condition=spec.automation_condition,
@@ -234,10 +235,11 @@ class _Builder:
         """What the translator said, and the configuration over it."""
         own, defaults = entry.settings, self._settings.defaults
         spec = self._specs[entry.key]
-        changes: dict[str, Any] = {"tags": {**spec.tags, **defaults.tags, **own.tags}}
         kinds = own.kinds if own.kinds is not None else defaults.kinds
-        if kinds is not None:
-            changes["kinds"] = set(kinds)
+        changes: dict[str, Any] = {
+            "tags": {**_without_kinds(spec.tags), **defaults.tags, **own.tags},
+            "kinds": set(kinds) if kinds is not None else spec.kinds,
+        }
         if group := own.group_name or defaults.group_name:
             changes["group_name"] = group
         if own.description:
@@ -262,7 +264,7 @@ class _Builder:
             or f"Written by the Fabric notebook {entry.notebook}.",
             group_name=spec.group_name or notebook.group_name,
             owners=[*spec.owners, *notebook.owners],
-            tags={**notebook.tags, **spec.tags},
+            tags={**_without_kinds(notebook.tags), **spec.tags},
             metadata={**notebook.metadata, **about, **spec.metadata},
         )
 
@@ -297,6 +299,11 @@ class _Builder:
         if found:
             return exit_value_of(self._keys[found[0]][0])
         return exit_value_of(dg.AssetKey.from_user_string(value.exit_value_of))
+
+
+def _without_kinds(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags without those that kinds are kept as."""
+    return {key: value for key, value in tags.items() if not key.startswith("dagster/kind/")}
 
 
 def _described(entry: Entry) -> str:

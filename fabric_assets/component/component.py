@@ -29,7 +29,7 @@ from fabric_assets.component.settings import (
     NotebookSettings,
     Races,
 )
-from fabric_assets.component.templates import place, resolve_attributes, yaml_model
+from fabric_assets.component.templates import Places, resolve_attributes, yaml_model
 from fabric_assets.lineage import Lineage, LineageConfig, LineageConfigError
 from fabric_assets.live_workspace import LiveWorkspace, StateError, fetch_workspace
 from fabric_assets.notebook_lineage import lineage_of_folder, lineage_of_live, seed_cache
@@ -112,7 +112,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         default=None,
         description="Key of a FabricResource of the code location to use. Unset: the component has its own.",
     )
-    connection: Any = Field(
+    connection: ConnectionSettings = Field(
         default_factory=ConnectionSettings,
         description="Fields of the component's own FabricResource, such as `capacity`.",
     )
@@ -122,7 +122,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         "`dagster dev` reads them anew when it loads the code location.",
     )
 
-    _where: Callable[..., str] = PrivateAttr(default=lambda *path: ".".join(map(str, path)))
+    _where: Places = PrivateAttr(default_factory=Places)
     _folder: Path | None = PrivateAttr(default=None)
 
     @classmethod
@@ -134,7 +134,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
     def resolve_from_model(cls, context: dg.ResolutionContext, model: Any) -> "FabricWorkspaceComponent":
         """The component from its YAML; remembers where each key stands, for errors."""
         component = cls(**resolve_attributes(cls, context, model))
-        component._where = lambda *path: place(context, [*context.path, *path])
+        component._where = Places(context)
         if component.source and component.source != LIVE:
             component._folder = context.resolve_source_relative_path(component.source)
         return component

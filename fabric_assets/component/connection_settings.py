@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
@@ -26,7 +26,10 @@ def _settings_model() -> type[BaseModel]:
     )
 
 
-ConnectionSettings: Any = _settings_model()
+if TYPE_CHECKING:
+    ConnectionSettings = BaseModel
+else:
+    ConnectionSettings = _settings_model()
 
 # Components of one code location that mean the same share one resource: two with one key would be a conflict.
 _resources: dict[str, FabricResource] = {}

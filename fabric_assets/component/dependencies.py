@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import dagster as dg
 
-from fabric_assets.component.entries import Entry, Where
+from fabric_assets.component.entries import Entry
+from fabric_assets.component.templates import Places
 from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
 from fabric_assets.notebook_patterns import nearest
@@ -76,7 +77,7 @@ class Names:
         return self._by_name.keys()
 
 
-def connect(graph: Graph | None, entries: Sequence[Entry], names: Names, where: Where) -> Dependencies:
+def connect(graph: Graph | None, entries: Sequence[Entry], names: Names, where: Places) -> Dependencies:
     """Find what each entry waits for.
 
     A configured dependency counts more than one that follows from the lineage and says the opposite.

@@ -1,7 +1,7 @@
 """Which notebooks become assets, which become jobs, and what the configuration says of each."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -9,13 +9,11 @@ import dagster as dg
 
 from fabric_assets.client.fabric_client import is_guid
 from fabric_assets.component.settings import NotebookSettings
+from fabric_assets.component.templates import Places
 from fabric_assets.lineage import Graph, NotebookLineage
 from fabric_assets.notebook_patterns import find_node, matches, nearest
 
 _log = logging.getLogger(__name__)
-
-Where = Callable[..., str]
-"""Gives file, line and key of an attribute, from its path: ``where("notebooks", "Load_X")``."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def select(
     notebooks: Mapping[str, NotebookSettings],
     include: Sequence[str],
     exclude: Sequence[str],
-    where: Where,
+    where: Places,
 ) -> Selection:
     """Find the notebooks that become assets or jobs.
 
@@ -104,7 +102,7 @@ def unknown_name(name: str, known: Iterable[str], *, what: str, place: str, cuto
 
 
 def _entry(
-    key: str, settings: NotebookSettings, nodes: Mapping[str, NotebookLineage], where: Where, *, known: bool
+    key: str, settings: NotebookSettings, nodes: Mapping[str, NotebookLineage], where: Places, *, known: bool
 ) -> Entry:
     notebook = settings.notebook or key
     node = find_node(notebook, nodes)
@@ -116,7 +114,7 @@ def _entry(
 
 
 def _chosen(
-    nodes: Mapping[str, NotebookLineage], include: Sequence[str], exclude: Sequence[str], where: Where
+    nodes: Mapping[str, NotebookLineage], include: Sequence[str], exclude: Sequence[str], where: Places
 ) -> dict[str, NotebookLineage]:
     chosen = dict(nodes)
     if include:

@@ -8,8 +8,9 @@ import dagster as dg
 
 from fabric_assets.asset_names import identifier
 from fabric_assets.component.dependencies import Names
-from fabric_assets.component.entries import Selection, Where, unknown_name
+from fabric_assets.component.entries import Selection, unknown_name
 from fabric_assets.component.settings import JobSettings
+from fabric_assets.component.templates import Places
 from fabric_assets.executor import fabric_executor
 from fabric_assets.lineage import NotebookLineage
 
@@ -20,7 +21,7 @@ Members = dict[str, list[str]]
 
 
 def members_of_jobs(
-    configured: Mapping[str, JobSettings], selection: Selection, names: Names, where: Where
+    configured: Mapping[str, JobSettings], selection: Selection, names: Names, where: Places
 ) -> Members:
     """Find the entries of each job. A notebook that only calls others is a job of those that it calls.
 

@@ -3,9 +3,10 @@
 What an importer writes is a part of it: these models extend those of ``fabric_assets.importers.project``.
 """
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from fabric_assets.asset_names import NameRules
 from fabric_assets.client.compute import ComputeSettings
@@ -14,6 +15,17 @@ from fabric_assets.importers.project import NotebookDefaults, NotebookEntry
 Races = Literal["order", "pool", "report"]
 AssetsFor = Literal["notebooks", "tables"]
 Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _regular_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+RegularExpression = Annotated[str, StringConstraints(min_length=1), AfterValidator(_regular_expression)]
 
 
 class _Model(BaseModel):
@@ -71,7 +83,7 @@ class KeyPattern(_Model):
         key: the key, with the groups of ``notebook`` in braces, ``/`` between its parts.
     """
 
-    notebook: Name
+    notebook: RegularExpression
     key: Name
 
 
@@ -118,7 +130,7 @@ class LookupEntry(_Model):
     """
 
     call: Name
-    column: Name
+    column: RegularExpression
     table: Name
 
 

@@ -92,12 +92,28 @@ def _explain(context: dg.ResolutionContext, error: ValidationError) -> str:
     lines = []
     for entry in error.errors(include_url=False, include_context=False):
         path = [*context.path, *(part for part in entry["loc"] if isinstance(part, str | int))]
-        lines.append(f"{place(context, path)}: {entry['msg']}, it is {entry['input']!r}")
+        lines.append(f"{_place(context, path)}: {entry['msg']}, it is {entry['input']!r}")
     return "\n".join(lines)
 
 
-def place(context: dg.ResolutionContext, path: list[str | int]) -> str:
-    """Where a key stands: file and line if they are known, and its path."""
+class Places:
+    """Where keys stand, for errors about what only shows when the YAML is compared with the notebooks.
+
+    Args:
+        context: what the attributes were resolved with; ``None``: they come from no file.
+    """
+
+    def __init__(self, context: dg.ResolutionContext | None = None) -> None:
+        self._context = context
+
+    def __call__(self, *path: str | int) -> str:
+        """File and line if they are known, and the key: ``places("notebooks", "Load_X")``."""
+        if self._context is None:
+            return ".".join(map(str, path))
+        return _place(self._context, [*self._context.path, *path])
+
+
+def _place(context: dg.ResolutionContext, path: list[str | int]) -> str:
     key = ".".join(str(part) for part in path)
     tree = context.source_position_tree
     if tree is None:

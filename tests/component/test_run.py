@@ -1,0 +1,126 @@
+"""Assets of the component, materialized against the local Fabric over real HTTP."""
+
+import json
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from fabric_assets.client.fabric_client import FabricClient
+from fabric_assets.local import ServedFabric
+from tests.component.places import copy_table, definitions, shop, write_notebook
+from tests.conftest import Simulate, with_client
+from tests.executor import running as executed
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The attributes of the component for a local Fabric."""
+
+    def of(fabric: ServedFabric) -> dict[str, Any]:
+        monkeypatch.setenv("LOCAL_TOKEN", fabric.token)
+        return {
+            "workspace": fabric.workspace_id,
+            "connection": {
+                "api_url": fabric.url,
+                "access_token": "{{ env.LOCAL_TOKEN }}",
+                "poll_seconds": 0.02,
+            },
+        }
+
+    return of
+
+
+def run(made: dg.Definitions, instance: dg.DagsterInstance | None = None) -> dg.ExecuteInProcessResult:
+    job = made.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_one_yaml_runs_notebooks_in_order_with_their_arguments(
+    simulate: Simulate, tmp_path: Path, connection: Any
+) -> None:
+    names = ["Load_DimStore", "Load_DimDate", "Load_FactSales"]
+    fabric = simulate(
+        notebooks=names, job_instances=[{"notebook": "Load_DimStore", "nth": 1, "status": "Failed"}]
+    )
+    made = definitions(
+        source=shop(tmp_path / "w"),
+        defaults={"arguments": {"recreate": False}, "retry_interval_seconds": 0},
+        notebooks={"Load_FactSales": {"arguments": {"days": 7}}},
+        **connection(fabric),
+    )
+
+    assert run(made).success
+    assert [started.item_name for started in fabric.started][-1] == "Load_FactSales"
+    assert dict(fabric.started[-1].parameters) == {"recreate": False, "days": 7}
+    assert len(fabric.started) == 4  # one failed and was retried
+
+
+def test_an_exit_value_is_the_argument_of_another_entry(
+    simulate: Simulate, tmp_path: Path, connection: Any
+) -> None:
+    fabric = simulate(
+        notebooks=["Extract", "Load"],
+        job_instances=[{"notebook": "Extract", "exit_value": "Files/today.csv"}],
+    )
+    notebooks = {
+        "get it": {"notebook": "Extract", "name": "raw/Extract"},
+        "Load": {"arguments": {"file": {"exit_value_of": "get it"}}},
+    }
+
+    assert run(definitions(notebooks=notebooks, **connection(fabric))).success
+    assert dict(fabric.started[-1].parameters) == {"file": "Files/today.csv"}
+
+
+def test_one_job_instance_materializes_all_tables_of_its_notebook(
+    simulate: Simulate, tmp_path: Path, connection: Any
+) -> None:
+    fabric = simulate(notebooks=["Load_Both"], job_instances=[{"exit_value": json.dumps({"row_count": 3})}])
+    write_notebook(
+        tmp_path / "w",
+        "Load_Both",
+        'spark.sql("CREATE OR REPLACE TABLE a AS SELECT x FROM landing.a")',
+        copy_table("landing.b", "b"),
+    )
+    result = run(definitions(source=tmp_path / "w", assets="tables", **connection(fabric)))
+
+    events = result.asset_materializations_for_node("Both")
+    found = {event.asset_key.to_user_string(): event.metadata for event in events}
+    assert set(found) == {"curated/a", "curated/b"}
+    assert len(fabric.started) == 1
+    assert found["curated/a"]["dagster/row_count"].value == 3
+    columns = found["curated/a"]["dagster/column_lineage"].value.deps_by_column
+    assert columns["x"] == [dg.TableColumnDep(asset_key=dg.AssetKey(["landing", "a"]), column_name="x")]
+
+
+def test_writers_of_one_table_never_run_at_the_same_time(
+    simulate: Simulate, tmp_path: Path, connection: Any
+) -> None:
+    names = ["Load_North", "Load_South", "Load_West"]
+    fabric = simulate(notebooks=names, job_instances=[{"run_seconds": 0.5}])
+    for name in names:
+        write_notebook(tmp_path / "w", name, copy_table("landing.x", "sales"))
+    made = definitions(source=tmp_path / "w", **connection(fabric))
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        ran = executed.run(
+            instance, executed.job(list(made.assets or []), resources=dict(made.resources or {}))
+        )
+
+    assert ran.status == dg.DagsterRunStatus.SUCCESS
+    spans = sorted(with_client(fabric, lambda client: job_instance_times(client, fabric.workspace_id)))
+    assert len(spans) == 3
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+
+
+async def job_instance_times(client: FabricClient, workspace: str) -> list[tuple[datetime, datetime]]:
+    times = []
+    for item in await client.list_items(workspace):
+        for instance in await client.list_job_instances(workspace, item.id):
+            assert instance.start_time is not None
+            assert instance.end_time is not None
+            times.append((instance.start_time, instance.end_time))
+    return times

@@ -1,0 +1,264 @@
+"""The YAML: what it takes, what it refuses and where, its schema."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from dagster.components.testing import create_defs_folder_sandbox
+from jsonschema import Draft202012Validator
+
+from fabric_assets import FabricWorkspaceComponent
+from fabric_assets.component import settings
+from fabric_assets.importers import JobEntry, Project, import_file
+from fabric_assets.lineage import AllowRule, IgnoreRule, LineageConfig, LookupRule, WriterRule
+from tests.component.places import component, definitions, members, order, shop, specs
+
+ISSUE = """
+workspace: "{{ env.FABRIC_WORKSPACE_ID }}"
+source: ./workspace
+include: ["Load_*"]
+defaults: {retry: 1, retry_interval_seconds: 10, timeout_seconds: 300, arguments: {recreate: false}}
+notebooks:
+  Load_FactSales: {deps: [DimStore], timeout_seconds: 3600}
+lineage:
+  writers: [{call: load_dimension, table: "{destination_lakehouse}.dim_{destination_table}"}]
+  lookups: [{call: load_fact, column: "(?P<dimension>[a-z]+)(_[a-z]+)?_key", table: "curated.dim_{dimension}"}]
+"""
+
+
+def schema() -> dict[str, Any]:
+    return FabricWorkspaceComponent.model().model_json_schema()
+
+
+def refusal(folder: Path, text: str) -> str:
+    """The error of a ``defs.yaml`` with these attributes."""
+    with create_defs_folder_sandbox() as sandbox:
+        place = sandbox.scaffold_component(component_cls=FabricWorkspaceComponent)
+        (place / "defs.yaml").write_text(f"type: fabric_assets.FabricWorkspaceComponent\nattributes:\n{text}")
+        shop(place / "workspace")
+        with pytest.raises(Exception) as refused, sandbox.build_all_defs():  # noqa: PT011 -- Dagster wraps it
+            pass
+        error: BaseException | None = refused.value
+        texts = []
+        while error is not None:
+            texts.append(str(error))
+            error = error.__cause__
+        return "\n".join(texts)
+
+
+def test_a_defs_yaml_reads_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FABRIC_WORKSPACE_ID", "Sales")
+    with create_defs_folder_sandbox() as sandbox:
+        place = sandbox.scaffold_component(component_cls=FabricWorkspaceComponent)
+        text = {"type": "fabric_assets.FabricWorkspaceComponent", "attributes": yaml.safe_load(ISSUE)}
+        (place / "defs.yaml").write_text(yaml.safe_dump(text))
+        shop(place / "workspace")
+        with sandbox.load_component_and_build_defs(defs_path=place) as (made, found):
+            assert isinstance(made, FabricWorkspaceComponent)
+            assert made.workspace == "Sales"
+            assert order(found)["FactSales"] == {"DimDate", "DimStore"}
+            assert "Run_All" not in members(found)  # `include` leaves it out
+            references = specs(found)["DimStore"].metadata["dagster/code_references"].code_references
+            assert [Path(reference.file_path).name for reference in references] == [
+                "notebook-content.py",
+                "defs.yaml",
+            ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "what"),
+    [
+        pytest.param("  sauce: x\n", 3, "sauce", "Extra inputs", id="unknown-key"),
+        pytest.param(
+            "  defaults:\n    retry: -1\n", 4, "defaults.retry", "greater than or equal to 0", id="range"
+        ),
+        pytest.param("  defaults:\n    retry: often\n", 4, "defaults.retry", "valid integer", id="type"),
+        pytest.param(
+            "  notebooks:\n    Load_DimStor: {}\n  source: ./workspace\n",
+            4,
+            "notebooks.Load_DimStor",
+            "did you mean 'Load_DimStore'",
+            id="unknown-notebook",
+        ),
+        pytest.param(
+            "  source: ./workspace\n  include:\n  - Load_*\n  - Laod_*\n",
+            6,
+            "include.1",
+            "no notebook matches 'Laod_*'",
+            id="pattern-without-match",
+        ),
+        pytest.param("  source: ./nowhere\n", 3, "source", "there is no folder", id="no-folder"),
+        pytest.param(
+            "  source: ./workspace\n  jobs:\n    daily:\n      notebooks: [Load_DimStor]\n",
+            6,
+            "jobs.daily.notebooks.0",
+            "did you mean",
+            id="job-of-nothing",
+        ),
+        pytest.param(
+            "  lineage:\n    lookups:\n    - {call: f, column: '(', table: t}\n  source: ./workspace\n",
+            5,
+            "lineage.lookups.0.column",
+            "not a regular expression",
+            id="regular-expression",
+        ),
+        pytest.param(
+            "  defaults:\n    retry: '{{ env.OFTEN }}'\n", 4, "defaults.retry", "it is 'often'", id="template"
+        ),
+        pytest.param(
+            "  connection:\n    capcity: F8\n", 4, "connection.capcity", "Extra inputs", id="connection"
+        ),
+    ],
+)
+def test_errors_name_file_line_and_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, line: int, key: str, what: str
+) -> None:
+    monkeypatch.setenv("OFTEN", "often")
+    message = refusal(tmp_path, text)
+
+    assert re.search(rf"defs\.yaml:{line}\b", message), message
+    assert key in message
+    assert what in message
+
+
+def test_a_dependency_that_may_be_a_slip_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    definitions(source=shop(tmp_path / "w"), notebooks={"Load_FactSales": {"deps": ["DimStor"]}})
+
+    assert "notebooks.Load_FactSales.deps.0: 'DimStor'" in caplog.text
+    assert "did you mean 'DimStore'" in caplog.text
+
+
+def test_every_value_can_be_a_template_and_strings_are_taken_as_they_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RETRIES", "3")
+    made = component(
+        workspace="{{ env.RETRIES }}",
+        defaults={
+            "retry": "{{ env.RETRIES }}",
+            "arguments": {"a": "10", "b": "{{ env.RETRIES }}", "c": "True"},
+        },
+        notebooks={"X": {"arguments": {"d": '{{ "{{ env.SECRET }}" }}', "e": 1.5, "f": False}}},
+    )
+
+    assert (made.workspace, made.defaults.retry) == ("3", 3)
+    assert made.defaults.arguments == {"a": "10", "b": 3, "c": "True"}
+    assert made.notebooks["X"].arguments == {"d": "{{ env.SECRET }}", "e": 1.5, "f": False}
+
+
+def test_without_the_variable_the_local_fabric_is_meant() -> None:
+    assert component(workspace="{{ env.FABRIC_WORKSPACE_ID }}").workspace is None
+
+
+def test_the_schema_is_valid_and_knows_the_example_of_the_documentation() -> None:
+    Draft202012Validator.check_schema(schema())
+    validator = Draft202012Validator(schema())
+
+    assert list(validator.iter_errors(yaml.safe_load(ISSUE))) == []
+    assert list(validator.iter_errors({"defaults": {"retry": -1}}))
+    assert list(validator.iter_errors({"defaults": {"retry": "{{ env.X }}"}})) == []
+    assert list(validator.iter_errors({"races": "sometimes"}))
+
+
+def test_every_field_is_described() -> None:
+    whole = schema()
+
+    def check(name: str, properties: dict[str, Any]) -> None:
+        for key, value in properties.items():
+            described = (
+                value.get("description") or whole["$defs"][value["$ref"].rpartition("/")[2]]["description"]
+            )
+            assert described, f"{name}.{key}"
+
+    check("component", whole["properties"])
+    for name, model in whole["$defs"].items():
+        if name not in ("ComputeSettings", "ExitValueOf"):  # described as a whole
+            check(name, model.get("properties", {}))
+
+
+@pytest.mark.parametrize(
+    ("model", "rule"),
+    [
+        (settings.LineageSettings, LineageConfig),
+        (settings.WriterEntry, WriterRule),
+        (settings.LookupEntry, LookupRule),
+        (settings.IgnoreEntry, IgnoreRule),
+        (settings.AllowEntry, AllowRule),
+    ],
+)
+def test_the_lineage_section_has_the_fields_of_the_lineages_configuration(model: Any, rule: Any) -> None:
+    assert set(model.model_fields) == {field.name for field in dataclasses.fields(rule)}
+
+
+def test_the_component_takes_all_that_importers_write() -> None:
+    assert set(Project.model_fields) <= set(FabricWorkspaceComponent.model_fields)
+    assert set(JobEntry.model_fields) == set(settings.JobSettings.model_fields)
+
+
+def test_an_imported_dag_is_a_project(tmp_path: Path) -> None:
+    activities = [
+        {"name": "Extract", "path": "ExtractData", "args": {"day": "2026-03-01", "code": "007"}, "retry": 2},
+        {
+            "name": "Load facts",
+            "path": "LoadFacts",
+            "dependencies": ["Extract"],
+            "args": {"file": "@activity('Extract').exitValue()"},
+            "timeoutPerCellInSeconds": 60,
+        },
+    ]
+    dag = tmp_path / "nightly.json"
+    dag.write_text(json.dumps({"activities": activities, "concurrency": 2, "timeoutInSeconds": 600}))
+    document = yaml.safe_load(import_file(dag).to_yaml())
+
+    made = definitions(**document["attributes"])
+
+    assert document["type"] == "fabric_assets.FabricWorkspaceComponent"
+    (consumer,) = [key for key, after in order(made).items() if after == {"Extract"}]
+    assert specs(made)[consumer].metadata["fabric/notebook"] == "LoadFacts"
+    assert members(made) == {"nightly": {"Extract", consumer}}
+    assert made.resolve_job_def("nightly").tags["dagster/max_runtime"] == "600"
+
+
+def test_attributes_of_assets_come_from_entry_defaults_and_translator(tmp_path: Path) -> None:
+    made = definitions(
+        source=shop(tmp_path / "w"),
+        defaults={"group_name": "all", "owners": ["team:bi"], "tags": {"layer": "gold"}, "kinds": ["table"]},
+        notebooks={
+            "Load_DimDate": {
+                "group_name": "dates",
+                "tags": {"slow": "no"},
+                "description": "Days.",
+                "kinds": [],
+            },
+            "Load_DimStore": {"name": "stores/Dim"},
+        },
+        keys={"key_prefix": ["fabric"], "patterns": [{"notebook": "Load_(Fact)(.*)", "key": "{0}/{1}"}]},
+    )
+    found = specs(made)
+
+    dates = found["fabric/DimDate"]
+    assert (dates.group_name, dates.description, dates.owners) == ("dates", "Days.", ["team:bi"])
+    assert {"layer": "gold", "slow": "no"}.items() <= dates.tags.items()
+    assert dates.kinds == set()
+    assert {"stores/Dim", "fabric/Fact/Sales"} <= set(found)
+    assert found["stores/Dim"].kinds == {"table"}
+
+
+def test_post_processing_reaches_the_assets(tmp_path: Path) -> None:
+    with create_defs_folder_sandbox() as sandbox:
+        place = sandbox.scaffold_component(component_cls=FabricWorkspaceComponent)
+        (place / "defs.yaml").write_text(
+            "type: fabric_assets.FabricWorkspaceComponent\n"
+            "attributes: {source: ./workspace}\n"
+            "post_processing:\n"
+            "  assets:\n"
+            '  - {target: "key:DimStore", attributes: {automation_condition: "{{ dg.AutomationCondition.eager() }}"}}\n'
+        )
+        shop(place / "workspace")
+        with sandbox.build_all_defs() as made:
+            assert specs(made)["DimStore"].automation_condition == dg.AutomationCondition.eager()
