@@ -23,16 +23,22 @@ if TYPE_CHECKING:
     from fabric_assets.resource import FabricResource
     from fabric_assets.schedules import build_daily_schedule
     from fabric_assets.sensors import build_notebook_sensor
+    from fabric_assets.tables.checks import build_table_checks
+    from fabric_assets.tables.history import RowCountBounds
+    from fabric_assets.tables.names import LakehouseTable
     from fabric_assets.translator import NotebookData, NotebookTranslator
 
 __all__ = [
     "ComputeSettings",
     "FabricResource",
     "FabricWorkspaceComponent",
+    "LakehouseTable",
     "NotebookData",
     "NotebookTranslator",
+    "RowCountBounds",
     "build_daily_schedule",
     "build_notebook_sensor",
+    "build_table_checks",
     "config_field",
     "exit_value_of",
     "fabric_executor",
@@ -47,10 +53,13 @@ _MODULES = {
     "ComputeSettings": "client.compute",
     "FabricResource": "resource",
     "FabricWorkspaceComponent": "component",
+    "LakehouseTable": "tables.names",
     "NotebookData": "translator",
     "NotebookTranslator": "translator",
+    "RowCountBounds": "tables.history",
     "build_daily_schedule": "schedules",
     "build_notebook_sensor": "sensors",
+    "build_table_checks": "tables.checks",
     "config_field": "arguments",
     "exit_value_of": "arguments",
     "fabric_executor": "executor",

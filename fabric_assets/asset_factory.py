@@ -13,6 +13,8 @@ from fabric_assets.instance_ledger import InstanceLedger
 from fabric_assets.materialization import check_results, failure, outcome_metadata
 from fabric_assets.past_durations import expected_seconds
 from fabric_assets.resource import FabricResource
+from fabric_assets.tables.metadata import table_metadata
+from fabric_assets.tables.names import LakehouseTable, table_definition
 
 NOTEBOOK_METADATA = "fabric/notebook"
 WORKSPACE_METADATA = "fabric/workspace"
@@ -47,6 +49,7 @@ def notebook_asset(
     retry_policy: dg.RetryPolicy | None = None,
     run_again_if_deduped: bool = False,
     op_tags: Mapping[str, Any] | None = None,
+    table: LakehouseTable | str | None = None,
     tables: Sequence[dg.AssetSpec] = (),
     resource_key: str = RESOURCE_KEY,
     **asset_options: Any,
@@ -90,9 +93,13 @@ def notebook_asset(
         run_again_if_deduped: what becomes of a job instance that Fabric skipped because another one of the notebook was
             running (``Deduped``): when that one has ended, run again (``True``) or fail (``False``).
         op_tags: tags of the op that computes it.
+        table: the lakehouse table that the notebook loads, such as ``"Curated.dim_customer"``. Each materialization
+            then tells its rows, columns, size and version, from its Delta log, which has precedence over the exit
+            value. A log that cannot be read is a warning.
         tables: makes a multi-asset: one asset for each table that the notebook writes, all materialized by one job
             instance. ``key`` then only names the op; ``deps``, ``description``, ``group_name``, ``owners``, ``tags``,
-            ``kinds``, ``metadata``, ``automation_condition`` and ``freshness_policy`` are the specs' own.
+            ``kinds``, ``metadata``, ``automation_condition`` and ``freshness_policy`` are the specs' own, and so is the
+            table: as metadata ``fabric/table``.
         resource_key: key of the ``FabricResource``.
         **asset_options: everything else that ``@dagster.asset`` takes, such as ``code_version`` or ``hooks``.
 
@@ -110,7 +117,9 @@ def notebook_asset(
     checks = list(check_specs or ())
     # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its notebook anew.
     policy = retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
-    definition_metadata = {NOTEBOOK_METADATA: notebook, **(metadata or {})}
+    if table is not None and tables:
+        raise dg.DagsterInvalidDefinitionError(f"asset {name}: `table` and `tables` exclude each other")
+    definition_metadata = {NOTEBOOK_METADATA: notebook, **table_definition(table, name), **(metadata or {})}
     if workspace:
         definition_metadata[WORKSPACE_METADATA] = workspace
 
@@ -147,12 +156,21 @@ def notebook_asset(
             raise failed from None
         known = outcome_metadata(outcome, attempts=context.retry_number + 1)
         checked = check_results(outcome.exit_value, checks)
+
+        async def materialized(
+            key: dg.AssetKey, definition: Mapping[str, Any], checked: Sequence[dg.AssetCheckResult] = ()
+        ) -> dg.MaterializeResult:
+            asset = key.to_user_string()
+            log = context.log.log
+            told = await table_metadata(fabric, definition, asset=asset, workspace=workspace, log=log)
+            return _materialized(key, definition, {**known, **told}, checked)
+
         if not tables:
-            return _materialized(asset_key, definition_metadata, known, checked)
+            return await materialized(asset_key, definition_metadata, checked)
         first, *others = tables
         return (
-            _materialized(first.key, first.metadata, known, checked),
-            *(_materialized(table.key, table.metadata, known) for table in others),
+            await materialized(first.key, first.metadata, checked),
+            *[await materialized(other.key, other.metadata) for other in others],
         )
 
     # Dagster would check the outputs against it, and it is one result or a tuple of them.

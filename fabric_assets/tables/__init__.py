@@ -1,0 +1,1 @@
+"""Lakehouse tables: what their Delta logs tell, and checks of what is in them."""

@@ -1,0 +1,158 @@
+"""Judges a table by what is in it now: rows at all, and keys."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from fabric_assets.resource import FabricResource
+from fabric_assets.tables.delta_log import TableLocation, TableState, has_rows
+from fabric_assets.tables.errors import TableError
+from fabric_assets.tables.history import Verdict
+from fabric_assets.tables.key_scan import Key, KeyFindings, scan_keys
+from fabric_assets.tables.metadata import ROW_COUNT, TABLE_NAME, TABLE_VERSION, read_table
+from fabric_assets.tables.names import LakehouseTable
+
+_NAMES_IN_A_MESSAGE = 5
+
+
+@dataclass(frozen=True)
+class ContentRules:
+    """What is checked.
+
+    Attributes:
+        keys: columns of each key.
+        examples: how many duplicates to show.
+        scan_memory_mb: memory for the values of a key, in MiB.
+    """
+
+    keys: Sequence[Key]
+    examples: int
+    scan_memory_mb: int
+
+
+class TableContent:
+    """One table, read once for all of its checks.
+
+    Args:
+        fabric: the resource.
+        table: the table.
+        rules: what is checked.
+        asset: name of the asset, for messages.
+        workspace: workspace of the asset's notebook; ``None``: the resource's.
+    """
+
+    def __init__(
+        self,
+        fabric: FabricResource,
+        table: LakehouseTable,
+        rules: ContentRules,
+        *,
+        asset: str,
+        workspace: str | None,
+    ) -> None:
+        self._fabric = fabric
+        self._table = table
+        self._rules = rules
+        self._asset = asset
+        self._workspace = workspace
+
+    def not_empty(self) -> Verdict:
+        """Whether it has rows."""
+        return self._judged(self._not_empty)
+
+    def unique_keys(self) -> Verdict:
+        """Whether its keys are unique and never null."""
+        return self._judged(self._unique_keys)
+
+    def _judged(self, judge: Callable[[], Verdict]) -> Verdict:
+        try:
+            verdict = judge()
+        except TableError as error:
+            return Verdict(False, f"asset {self._asset}: {error}", {TABLE_NAME: str(self._table)})
+        state = self._state
+        known: dict[str, Any] = {TABLE_NAME: str(self._table), TABLE_VERSION: state.version}
+        if state.row_count is not None:
+            known[ROW_COUNT] = dg.MetadataValue.int(state.row_count)
+        return replace(verdict, metadata={**known, **verdict.metadata})
+
+    @cached_property
+    def _read(self) -> tuple[TableLocation, TableState] | TableError:
+        try:
+            return read_table(self._fabric, self._table, asset=self._asset, workspace=self._workspace)
+        except TableError as error:
+            return error
+
+    @property
+    def _location(self) -> TableLocation:
+        if isinstance(self._read, TableError):
+            raise self._read
+        return self._read[0]
+
+    @property
+    def _state(self) -> TableState:
+        if isinstance(self._read, TableError):
+            raise self._read
+        return self._read[1]
+
+    def _not_empty(self) -> Verdict:
+        state = self._state
+        if state.row_count is not None:
+            passed = state.row_count > 0
+            return Verdict(passed, f"{state.row_count:,} rows." if passed else "The table is empty.", {})
+        passed = has_rows(self._location, state.version)
+        return Verdict(passed, "The table has rows." if passed else "The table is empty.", {})
+
+    def _unique_keys(self) -> Verdict:
+        keys = [self._columns(key) for key in self._rules.keys]
+        findings = scan_keys(
+            self._location,
+            self._state.version,
+            keys,
+            examples=self._rules.examples,
+            memory_mb=self._rules.scan_memory_mb,
+        )
+        wrong = [found for found in findings if not found.ok]
+        if not wrong:
+            return Verdict(True, f"Unique and never null: {'; '.join(', '.join(key) for key in keys)}.", {})
+        return Verdict(
+            False, "\n".join(line for found in wrong for line in _problems(found)), _evidence(wrong)
+        )
+
+    def _columns(self, key: Key) -> Key:
+        """The columns as the table writes them: Spark takes them in any case."""
+        names = [column.name for column in self._state.columns]
+        by_lower = {name.lower(): name for name in names}
+        unknown = [column for column in key if column not in names and column.lower() not in by_lower]
+        if unknown:
+            close = difflib.get_close_matches(unknown[0].lower(), by_lower, n=_NAMES_IN_A_MESSAGE, cutoff=0.5)
+            shown = [by_lower[name] for name in close] or names[:_NAMES_IN_A_MESSAGE]
+            raise TableError(
+                f"table {self._table} has no column {', '.join(map(repr, unknown))}, which the check's `keys` name. "
+                f"{'Nearest' if close else 'It has'}: {', '.join(shown) or 'no column at all'}."
+            )
+        return tuple(column if column in names else by_lower[column.lower()] for column in key)
+
+
+def _problems(found: KeyFindings) -> list[str]:
+    key = ", ".join(found.key)
+    problems = [f"{column} is null in {count:,} rows." for column, count in found.nulls.items()]
+    if found.duplicates:
+        values = "value occurs" if found.duplicates == 1 else "values occur"
+        problems.append(f"{found.duplicates:,} {values} more than once in {key}.")
+    return problems
+
+
+def _evidence(wrong: Sequence[KeyFindings]) -> dict[str, Any]:
+    evidence: dict[str, Any] = {
+        "fabric/duplicate_keys": sum(found.duplicates for found in wrong),
+        "fabric/null_keys": sum(sum(found.nulls.values()) for found in wrong),
+    }
+    for found in wrong:
+        if found.examples:
+            name = "fabric/duplicates" if len(wrong) == 1 else f"fabric/duplicates_of_{'_'.join(found.key)}"
+            evidence[name] = dg.MetadataValue.json([dict(example) for example in found.examples])
+    return evidence
