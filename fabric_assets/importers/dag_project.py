@@ -127,7 +127,7 @@ class DagProject:
             return
         names = list(dict.fromkeys(step.name for step in before))
         for step in first:
-            step.after += [name for name in names if name not in step.after]
+            step.after += names  # it has none so far
             text = f"starts after {', '.join(names)}, as the calls follow each other; remove these deps if it need not"
             self._report.keep(step.name, text, call.where)
 

@@ -71,7 +71,7 @@ def import_file(path: str | Path, *, root: str | Path | None = None) -> Imported
         project, problems = import_pipeline(pipelines, name, report, folder)
         _raise_errors(file, problems)
         return ImportedProject(project, report)
-    if isinstance(value, list) or "activities" in value:
+    if isinstance(value, list) or (isinstance(value, dict) and "activities" in value):
         dag = read_dag(value)
         _raise_errors(file, dag.problems)
         return ImportedProject(DagProject(report, folder).build([DagCall(dag, "")], name), report)

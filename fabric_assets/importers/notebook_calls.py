@@ -2,6 +2,7 @@
 
 import ast
 import re
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ class NotebookReader:
                 )
             return
         try:
-            tree = ast.parse(cell.source)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it is not this program's source
+                tree = ast.parse(cell.source)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = cell.first_line + (getattr(error, "lineno", None) or 1)
             where = f"{place}, line {line}" if place else f"line {line}"
@@ -279,6 +282,7 @@ class NotebookReader:
 
     def _started(self, call: RunCall | DagCall) -> ExitValue | Results:
         number = len(self.calls)
+        self._interpreter.spend(len(call.after))
         self.calls.append(call)
         self.frontier = [number]
         return ExitValue(number) if isinstance(call, RunCall) else Results(number)

@@ -308,7 +308,7 @@ class Interpreter(Branches):
                 results.append(self.undecided(node, "it is not worked out"))
             if self.calls.frontier != started:
                 pool.calls += self.calls.frontier
-                before = list(pool.calls)
+                before = pool.calls
             self.calls.frontier = before
         return self.undecided(node, "it is a future") if name == "submit" else results
 

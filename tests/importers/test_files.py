@@ -13,6 +13,7 @@ BAD: list[tuple[str, bytes, str]] = [
     ("dag.json", b"{", "dag.json, line 1, column 2: is not valid JSON"),
     ("dag.json", b'{\n "activities": [,]\n}', "dag.json, line 2, column 17: is not valid JSON"),
     ("dag.json", b'"text"', "is neither a DAG"),
+    ("dag.json", b"7", "is neither a DAG"),
     ("dag.json", b'{"activity": []}', "is neither a DAG"),
     ("dag.json", b'{"cells": {}}', "cells: is no list of cells"),
     ("dag.json", b"[" * 100_000, "is nested more than 100 levels deep"),

