@@ -1,0 +1,1 @@
+"""The notebooks of a small shop as assets, from one YAML."""
