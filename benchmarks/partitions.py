@@ -1,10 +1,11 @@
 """Thousands of job instances of a few partitioned notebooks in one process, and how its memory grows.
 
-Each run materializes one partition of every notebook; some runs are in flight at a time, each in a thread of one
-process, as nobody would do it in production: so that whatever a run leaves behind stays and can be seen. The quota is
-raised, for two calls a job instance would take most of an hour within the real one.
+Each run materializes one partition of every notebook. All runs follow each other in one process, as nobody would do it
+in production, so that whatever a run leaves behind stays and can be seen. (Not at the same time: Dagster sets up
+logging for each run, which deadlocks where runs share a process.) The notebooks take a second or two, and the quota is
+raised: within the real one, two calls for each job instance would take most of an hour.
 
-    python -m benchmarks.partitions [--notebooks 50] [--partitions 100] [--at-once 10]
+    python -m benchmarks.partitions [--notebooks 50] [--partitions 100]
 
 Exit code 1 if a job instance is missing.
 """
@@ -14,11 +15,9 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,8 +33,8 @@ from benchmarks.scale import environment
 from benchmarks.scale_definitions import ONE_PROCESS_JOB, defs
 
 _CALLS_PER_MINUTE = 20_000
-_POLL_SECONDS = 5.0
-_SAMPLE_SECONDS = 1.0
+_POLL_SECONDS = 1.0
+_RUN_SECONDS = (1.0, 3.0)
 _WARM_UP_SHARE = 0.2
 _MB = 2**20
 
@@ -46,7 +45,7 @@ class Figures:
 
     Attributes:
         completed: job instances that the service completed, each partition of each notebook once.
-        samples: completed runs and resident memory in MB, as time went by.
+        samples: completed runs, and the resident memory in MB after them.
     """
 
     completed: int
@@ -70,19 +69,15 @@ def partitioned_job() -> dg.JobDefinition:
     return defs().resolve_job_def(ONE_PROCESS_JOB)
 
 
-def measure(
-    notebooks: int, partitions: int, at_once: int, *, seconds: tuple[float, float] = (5.0, 30.0)
-) -> Figures:
+def measure(notebooks: int, partitions: int) -> Figures:
     """Run it.
 
     Args:
         notebooks: how many.
         partitions: of each of them; so many runs there are.
-        at_once: how many runs are in flight.
-        seconds: least and most that a job instance takes.
     """
-    resource = {"calls_per_minute": _CALLS_PER_MINUTE, "poll_seconds": min(_POLL_SECONDS, seconds[1])}
-    drawn = graphs.independent(notebooks, *seconds, seed=1, session_start=(0.0, 0.0))
+    resource = {"calls_per_minute": _CALLS_PER_MINUTE, "poll_seconds": _POLL_SECONDS}
+    drawn = graphs.independent(notebooks, *_RUN_SECONDS, seed=1, session_start=(0.0, 0.0))
     graph = replace(Graph(drawn), partitions=partitions, resource=resource)
     with (
         tempfile.TemporaryDirectory() as name,
@@ -95,7 +90,7 @@ def measure(
         used = run_process(
             [
                 *("-m", "benchmarks.partitions", "--in-this-process", str(samples)),
-                *("--at-once", str(at_once), "--partitions", str(partitions)),
+                *("--partitions", str(partitions)),
             ],
             environment(service, folder),
             folder / "run.log",
@@ -111,33 +106,16 @@ def measure(
         )
 
 
-def _run_all(partitions: int, at_once: int, samples_file: Path) -> bool:
+def _run_all(partitions: int, samples_file: Path) -> bool:
     job = dg.reconstructable(partitioned_job)
-    partition_keys = [str(number) for number in range(partitions)]
-    succeeded: list[bool] = []
-    samples: list[tuple[int, float]] = []
-    ended = threading.Event()
-
-    def sample() -> None:
-        while not ended.wait(_SAMPLE_SECONDS):
-            samples.append((len(succeeded), psutil.Process().memory_info().rss / _MB))
-
-    with dg.DagsterInstance.get() as instance, ThreadPoolExecutor(at_once) as threads:
-
-        def run(partition: str) -> None:
-            with dg.execute_job(job, instance=instance, tags={"dagster/partition": partition}) as result:
-                succeeded.append(result.success)
-
-        sampling = threading.Thread(target=sample)
-        sampling.start()
-        try:
-            list(threads.map(run, partition_keys))
-        finally:
-            ended.set()
-            sampling.join()
-    samples.append((len(succeeded), psutil.Process().memory_info().rss / _MB))
-    samples_file.write_text(json.dumps(samples))
-    return len(succeeded) == partitions and all(succeeded)
+    succeeded, samples = 0, []
+    with dg.DagsterInstance.get() as instance:
+        for number in range(partitions):
+            with dg.execute_job(job, instance=instance, tags={"dagster/partition": str(number)}) as result:
+                succeeded += result.success
+            samples.append((number + 1, psutil.Process().memory_info().rss / _MB))
+            samples_file.write_text(json.dumps(samples))
+    return succeeded == partitions
 
 
 def main() -> int:
@@ -145,13 +123,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Job instances of partitioned notebooks.")
     parser.add_argument("--notebooks", type=int, default=50, help="how many (default: 50)")
     parser.add_argument("--partitions", type=int, default=100, help="of each of them (default: 100)")
-    parser.add_argument("--at-once", type=int, default=10, help="runs in flight (default: 10)")
     parser.add_argument("--in-this-process", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.in_this_process:
-        return 0 if _run_all(options.partitions, options.at_once, options.in_this_process) else 1
+        return 0 if _run_all(options.partitions, options.in_this_process) else 1
     begun = time.monotonic()
-    figures = measure(options.notebooks, options.partitions, options.at_once)
+    figures = measure(options.notebooks, options.partitions)
     jobs = options.notebooks * options.partitions
     asked, used = figures.calls, figures.used
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(asked.kinds.items()))
@@ -160,7 +137,7 @@ def main() -> int:
         figures.mb_per_1000(options.notebooks, *part)
         for part in ((_WARM_UP_SHARE, 1.0), (_WARM_UP_SHARE, 0.6), (0.6, 1.0))
     ]
-    print(f"job instances   {figures.completed} of {jobs} completed, {options.at_once} runs at a time")
+    print(f"job instances   {figures.completed} of {jobs} completed, in {options.partitions} runs")
     print(
         f"calls           {asked.total} = {asked.total / jobs:.2f} a job ({kinds}); {asked.refused} refused"
     )
