@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from fabric_assets.client.errors import FabricConfigError
 from fabric_assets.jobs.notebook_job import Tell
+from fabric_assets.jobs.session_packing import NOTEBOOKS_PER_SESSION
 
 SKU_VCORES = {
     "F2": 20,
@@ -52,11 +53,21 @@ def capacity_vcores(capacity: str | None) -> int | None:
     )
 
 
-@dataclass
+@dataclass(eq=False)
 class Place:
-    """A place on the capacity, with the vCores that it takes up."""
+    """A place on the capacity.
 
-    vcores: int
+    Attributes:
+        size: vCores of the job, or of the session that it shares.
+        session: that session.
+        vcores: what it took up when it was given: nothing in a session that was there.
+        cuts: how often the limit had been cut until then.
+    """
+
+    size: int
+    session: str | None = None
+    vcores: int = 0
+    cuts: int = 0
     given_back: bool = False
 
 
@@ -77,9 +88,10 @@ class CapacityQueue:
         self._limit = self._most
         self._shortest_probe_seconds = self._probe_seconds = probe_seconds
         self._in_use = 0
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._cuts = 0
+        self._waiting: list[tuple[int, Place, asyncio.Future[None]]] = []
         self._tickets = itertools.count()
-        self._sessions: Counter[str] = Counter()
+        self._users: Counter[str] = Counter()
         self._probe: asyncio.TimerHandle | None = None
 
     def ticket(self) -> int:
@@ -113,36 +125,33 @@ class CapacityQueue:
                 f"the notebook needs {vcores} vCores by its compute settings, and the capacity has "
                 f"{self._most:.0f}: take smaller compute settings or a larger capacity"
             )
-        shared = session is not None and self._sessions[session] > 0
-        if session is not None:
-            self._sessions[session] += 1
-        place = Place(0 if shared else vcores)
+        place = Place(vcores, session)
+        if at_once or self._joins(place) or (not self._waiting and self._fits(place)):
+            self._take(place)
+        else:
+            await self._wait(ticket, place, tell)
         try:
-            if shared or at_once or (not self._waiting and self._fits(vcores)):
-                self._in_use += place.vcores
-            else:
-                await self._wait(ticket, vcores, tell)
-            try:
-                yield place
-            finally:
-                if not place.given_back:
-                    self._probe_seconds = self._shortest_probe_seconds
-                    self._give_back(place)
+            yield place
         finally:
-            if session is not None:
-                self._sessions[session] -= 1
+            if not place.given_back:
+                self._probe_seconds = self._shortest_probe_seconds
+                self._give_back(place)
 
     def no_room(self, place: Place) -> None:
         """The job in this place found no room on the capacity."""
-        survivors = self._in_use - place.vcores
-        self._limit = min(self._limit * _DECREASE, float(survivors))
+        survivors = self._in_use - self._freed_by(place)
+        if place.cuts == self._cuts:
+            # Of those that were let in together only the first one cuts: the others knew no better.
+            self._cuts += 1
+            self._limit *= _DECREASE
+        self._limit = min(self._limit, float(survivors))
         self._give_back(place)
         self._probe_later()
         if survivors == 0:
             longest = self._shortest_probe_seconds * _LONGEST_IN_SHORTEST_PROBES
             self._probe_seconds = min(self._probe_seconds * _PROBE_GROWTH, longest)
 
-    async def _wait(self, ticket: int, vcores: int, tell: Tell | None) -> None:
+    async def _wait(self, ticket: int, place: Place, tell: Tell | None) -> None:
         admitted = asyncio.get_running_loop().create_future()
         if tell is not None:
             position = 1 + sum(
@@ -150,41 +159,68 @@ class CapacityQueue:
             )
             limit = "" if math.isinf(self._limit) else f" of {self._limit:.0f}"
             tell(
-                f"waits for {vcores} vCores at position {position} of the queue; "
+                f"waits for {place.size} vCores at position {position} of the queue; "
                 f"{self._in_use}{limit} vCores of the capacity are in use"
             )
-        heapq.heappush(self._waiting, (ticket, vcores, admitted))
+        heapq.heappush(self._waiting, (ticket, place, admitted))
         if self._probe is None and self._limit < self._most:
             self._probe_later()
         since = time.monotonic()
         try:
+            # It may be its turn before those that wait already.
+            self._let_in()
             await admitted
         except asyncio.CancelledError:
             if admitted.done() and not admitted.cancelled():
-                self._in_use -= vcores
+                self._give_back(place)
             admitted.cancel()
             self._let_in()
             raise
         if tell is not None:
-            tell(f"has its {vcores} vCores after {time.monotonic() - since:.0f} s in the queue")
+            tell(f"has its {place.size} vCores after {time.monotonic() - since:.0f} s in the queue")
 
-    def _fits(self, vcores: int) -> bool:
+    def _joins(self, place: Place) -> bool:
+        """Whether its session is there and has room, so that it takes up nothing."""
+        return place.session is not None and self._users[place.session] % NOTEBOOKS_PER_SESSION != 0
+
+    def _fits(self, place: Place) -> bool:
         # What is larger than the limit goes alone. The limit is 0 where not even one job found room.
-        return self._in_use + vcores <= self._limit or (self._in_use == 0 and self._limit > 0)
+        return self._in_use + place.size <= self._limit or (self._in_use == 0 and self._limit > 0)
+
+    def _take(self, place: Place) -> None:
+        place.vcores, place.cuts = 0 if self._joins(place) else place.size, self._cuts
+        self._in_use += place.vcores
+        if place.session is not None:
+            self._users[place.session] += 1
 
     def _let_in(self) -> None:
         while self._waiting:
-            _, vcores, admitted = self._waiting[0]
+            _, place, admitted = self._waiting[0]
             if not admitted.done():
-                if not self._fits(vcores):
-                    return
-                self._in_use += vcores
+                if not self._joins(place) and not self._fits(place):
+                    break
+                self._take(place)
                 admitted.set_result(None)
             heapq.heappop(self._waiting)
+        if self._users:
+            for _, place, admitted in self._waiting:
+                if not admitted.done() and self._joins(place):
+                    self._take(place)
+                    admitted.set_result(None)
+
+    def _freed_by(self, place: Place) -> int:
+        """What becomes free when it goes: a session's vCores only when its last notebook has ended."""
+        if place.session is None:
+            return place.size
+        return place.size if self._users[place.session] % NOTEBOOKS_PER_SESSION == 1 else 0
 
     def _give_back(self, place: Place) -> None:
         place.given_back = True
-        self._in_use -= place.vcores
+        self._in_use -= self._freed_by(place)
+        if place.session is not None:
+            self._users[place.session] -= 1
+            if not self._users[place.session]:
+                del self._users[place.session]
         self._let_in()
 
     def _probe_later(self) -> None:
@@ -196,7 +232,7 @@ class CapacityQueue:
     def _try_more(self) -> None:
         """No start has found the capacity full for a while."""
         self._probe = None
-        least = self._waiting[0][1] if self._waiting else 1
+        least = self._waiting[0][1].size if self._waiting else 1
         self._limit = min(self._most, self._limit + max(least, self._limit * _GROWTH))
         self._let_in()
         if self._waiting and self._limit < self._most:

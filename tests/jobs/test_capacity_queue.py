@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.client.errors import FabricConfigError
-from fabric_assets.jobs.capacity_queue import CapacityQueue, capacity_vcores
+from fabric_assets.jobs.capacity_queue import CapacityQueue, Place, capacity_vcores
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -149,6 +150,73 @@ def test_who_gives_up_waiting_makes_room_for_the_next() -> None:
     run(work())
 
     assert capacity.let_in == ["a", "c"]
+
+
+def test_a_session_that_waits_itself_takes_nobody_along() -> None:
+    capacity = Capacity(CapacityQueue(8, 1.0), 8)
+
+    async def work() -> None:
+        first = asyncio.create_task(capacity.job("a", seconds=0.1))
+        await asyncio.sleep(0)
+        sharing = [asyncio.create_task(capacity.job(name, session="s", seconds=0.05)) for name in "bc"]
+        await asyncio.gather(first, *sharing)
+
+    run(work())
+
+    assert (capacity.let_in, capacity.most, capacity.refused) == (["a", "b", "c"], 8, 0)
+
+
+def test_a_session_takes_up_its_vcores_until_its_last_notebook_has_ended() -> None:
+    queue = CapacityQueue(8, 1.0)
+
+    async def work() -> None:
+        async with queue.place(queue.ticket(), 8, session="s"):
+            pass
+        async with AsyncExitStack() as longer:
+            async with queue.place(queue.ticket(), 8, session="s"):
+                await longer.enter_async_context(queue.place(queue.ticket(), 8, session="s"))
+            next_one = asyncio.create_task(anext(aiter(_held(queue))))
+            done, _ = await asyncio.wait({next_one}, timeout=0.05)
+            assert not done
+        assert (await next_one).vcores == 8
+
+    run(work())
+
+
+async def _held(queue: CapacityQueue) -> AsyncIterator[Place]:
+    async with queue.place(queue.ticket(), 8) as place:
+        yield place
+
+
+def test_a_sixth_notebook_opens_another_session() -> None:
+    queue = CapacityQueue(16, 1.0)
+
+    async def work() -> None:
+        async with AsyncExitStack() as held:
+            places = [
+                await held.enter_async_context(queue.place(queue.ticket(), 8, session="s")) for _ in range(6)
+            ]
+            assert [place.vcores for place in places] == [8, 0, 0, 0, 0, 8]
+
+    run(work())
+
+
+def test_many_that_find_no_room_at_once_leave_those_that_fit_their_room() -> None:
+    capacity = Capacity(CapacityQueue(None, 60.0), 400)
+
+    async def work() -> None:
+        jobs = {asyncio.create_task(capacity.job(str(n), seconds=0.2)) for n in range(120)}
+        # Without a probe in time: all that is learned is learned from the first round.
+        while len(jobs) > 20:
+            _, jobs = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    run(work())
+
+    assert capacity.most == 400
+    assert capacity.refused == 70
 
 
 @pytest.mark.parametrize(
