@@ -74,6 +74,7 @@ class _Builder:
         self._graph = graph
         self._entries = selection.entries
         self._settings = settings
+        self._table_specs: dict[Table, dg.AssetSpec] = {}
         self._specs = {entry.key: self._spec(entry) for entry in self._entries}
         self._tables = {entry.key: self._own_tables(entry) for entry in self._entries}
         self._keys = {entry.key: self._asset_keys(entry) for entry in self._entries}
@@ -83,6 +84,7 @@ class _Builder:
         self._jobs = members_of_jobs(settings.jobs, selection, self._names, settings.where)
         self._measures = self._resolve_races()
         refuse_cycle(self._dependencies)
+        self._waits = self._dependencies.waits()
         self._producers = self._find_producers()
 
     def definitions(self) -> dg.Definitions:
@@ -159,7 +161,7 @@ class _Builder:
     def _upstream(self, entry: Entry) -> list[dg.AssetKey]:
         """Assets and tables from elsewhere that an entry waits for, sorted."""
         found: set[dg.AssetKey] = set(self._dependencies.elsewhere.get(entry.key, ()))
-        for upstream in self._dependencies.before(entry.key):
+        for upstream in self._waits.get(entry.key, ()):
             tables = self._dependencies.tables.get((upstream, entry.key), [])
             own = self._tables[upstream]
             if own and (upstream, entry.key) not in self._dependencies.configured:
@@ -174,27 +176,35 @@ class _Builder:
             table for table in (entry.lineage.reads if entry.lineage else ()) if table not in self._producers
         ]
 
+    def _table_spec(self, table: Table) -> dg.AssetSpec:
+        if table not in self._table_specs:
+            self._table_specs[table] = self._settings.translator.get_table_spec(table)
+        return self._table_specs[table]
+
     def _table_key(self, table: Table) -> dg.AssetKey:
-        return self._settings.translator.get_table_spec(table).key
+        return self._table_spec(table).key
 
     def _external_tables(self) -> list[dg.AssetSpec]:
         taken = {key for keys in self._keys.values() for key in keys}
+        writers = self._writers()
         specs: dict[dg.AssetKey, dg.AssetSpec] = {}
         for table in sorted({table for entry in self._entries for table in self._foreign(entry)}):
-            spec = self._settings.translator.get_table_spec(table)
-            if spec.key not in taken:
-                spec = spec.merge_attributes(metadata={"dagster/table_name": str(table)})
-                writers = self._writers_left_out(table)
-                if writers and not spec.description:
-                    spec = spec.replace_attributes(
-                        description=f"Written by {writers}, which is no asset here."
-                    )
-                specs.setdefault(spec.key, spec)
+            spec = self._table_spec(table)
+            if spec.key in taken:
+                continue
+            changes: dict[str, Any] = {"metadata": {**spec.metadata, "dagster/table_name": str(table)}}
+            if table in writers and not spec.description:
+                changes["description"] = f"Written by {', '.join(writers[table])}, which is no asset here."
+            specs.setdefault(spec.key, spec.replace_attributes(**changes))
         return list(specs.values())
 
-    def _writers_left_out(self, table: Table) -> str:
-        nodes = self._graph.notebooks.items() if self._graph else ()
-        return ", ".join(name for name, lineage in nodes if table in lineage.writes)
+    def _writers(self) -> dict[Table, list[str]]:
+        """All notebooks that write a table, assets or not."""
+        writers: dict[Table, list[str]] = defaultdict(list)
+        for name, lineage in self._graph.notebooks.items() if self._graph else ():
+            for table in lineage.writes:
+                writers[table].append(name)
+        return writers
 
     # Assets
 
@@ -213,7 +223,7 @@ class _Builder:
         }
         tables = self._tables[entry.key]
         if tables:
-            specs = [self._table_spec(entry, table, spec) for table in tables]
+            specs = [self._written_table(entry, table, spec) for table in tables]
             return notebook_asset(spec.key, tables=specs, **options)
         return notebook_asset(
             spec.key,
@@ -254,8 +264,8 @@ class _Builder:
             metadata["fabric/races"] = sorted(set(races))
         return spec.replace_attributes(**changes, metadata=metadata)
 
-    def _table_spec(self, entry: Entry, table: Table, notebook: dg.AssetSpec) -> dg.AssetSpec:
-        spec = self._settings.translator.get_table_spec(table)
+    def _written_table(self, entry: Entry, table: Table, notebook: dg.AssetSpec) -> dg.AssetSpec:
+        spec = self._table_spec(table)
         about = table_metadata(entry.lineage, self._producers, self._table_key, only=table)
         return spec.replace_attributes(
             deps=self._upstream(entry),

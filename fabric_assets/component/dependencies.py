@@ -39,9 +39,12 @@ class Dependencies:
         """All (upstream, downstream)."""
         return set(self.tables) | self.configured
 
-    def before(self, key: str) -> list[str]:
-        """The entries that an entry waits for, sorted."""
-        return sorted(upstream for upstream, downstream in self.pairs if downstream == key)
+    def waits(self) -> dict[str, set[str]]:
+        """The entries that each entry waits for."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for upstream, downstream in self.pairs:
+            found[downstream].add(upstream)
+        return found
 
 
 class Names:
@@ -112,9 +115,7 @@ def refuse_cycle(dependencies: Dependencies) -> None:
     Raises:
         dagster.DagsterInvalidDefinitionError: they do; the message shows the cycle and how to break it.
     """
-    waits: dict[str, set[str]] = defaultdict(set)
-    for upstream, downstream in sorted(dependencies.pairs):
-        waits[downstream].add(upstream)
+    waits = {key: sorted(upstream) for key, upstream in sorted(dependencies.waits().items())}
     try:
         TopologicalSorter(waits).prepare()
     except CycleError as error:

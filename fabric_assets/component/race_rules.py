@@ -100,10 +100,7 @@ def _same(wider: Race, race: Race) -> bool:
 
 def _chain(members: Sequence[str], dependencies: Dependencies) -> set[tuple[str, str]]:
     """One after the other, in an order that fits the dependencies, else by name."""
-    waits: dict[str, set[str]] = {key: set() for pair in dependencies.pairs for key in pair}
-    for upstream, downstream in dependencies.pairs:
-        waits[downstream].add(upstream)
-    rank = {key: number for number, key in enumerate(_static_order(waits))}
+    rank = {key: number for number, key in enumerate(_static_order(dependencies.waits()))}
     ordered = sorted(members, key=lambda key: (rank.get(key, len(rank)), key))
     pairs = set(pairwise(ordered))
     dependencies.configured |= pairs
