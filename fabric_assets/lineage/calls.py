@@ -7,20 +7,24 @@ import sys
 from typing import Any
 
 from fabric_assets.lineage import library_calls, spark_calls
+from fabric_assets.lineage.classes import construct, member
 from fabric_assets.lineage.collection_calls import collection_method
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.config import LookupRule, WriterRule
 from fabric_assets.lineage.frame_calls import column_method, frame_attribute, frame_method
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.functions import call_function, construct, member, parameter_names
+from fabric_assets.lineage.functions import call_function, parameter_names
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
+from fabric_assets.lineage.paths import path_attribute
 from fabric_assets.lineage.python_calls import call_builtin
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
 from fabric_assets.lineage.sql import run_sql
-from fabric_assets.lineage.sql_statements import SqlContext
+from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.strings import format_method, text_method
 from fabric_assets.lineage.tables import UnresolvedNameError
+from fabric_assets.lineage.templates import substituted
+from fabric_assets.lineage.tsql_magics import magic_options, run_tsql
 from fabric_assets.lineage.values import (
     Bound,
     ClassValue,
@@ -37,11 +41,13 @@ from fabric_assets.lineage.values import (
     Reader,
     SqlConnection,
     TableWriter,
+    Template,
     Text,
     Unknown,
     Writer,
     map_options,
     options_of,
+    unwrapped,
 )
 from fabric_assets.lineage.words import words
 
@@ -75,6 +81,13 @@ def attribute(interpreter: Interpreter, owner: Any, name: str) -> Any:
         return frame_attribute(owner, name)
     if isinstance(owner, Unknown | Bound):
         return spark_calls.unknown_attribute(owner, name)
+    if isinstance(owner, Mapping) and owner.is_record and name in owner.entries:
+        return owner.entries[name]
+    if isinstance(owner, Template) and name == "template":
+        return owner.text
+    if isinstance(owner, Const | Text):
+        part = path_attribute(owner, name)
+        return Bound(owner, name) if part is None else part
     return Bound(owner, name)
 
 
@@ -139,7 +152,9 @@ def _dispatch(
 
 
 def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    owner, name = function.owner, function.name
+    owner, name = unwrapped(function.owner), function.name
+    if isinstance(owner, Template):
+        return substituted(owner, name, arguments, keywords)
     if isinstance(owner, Const | Text):
         if isinstance(owner, Text) or isinstance(owner.value, str):
             if name in ("format", "format_map") and isinstance(owner, Text):
@@ -204,7 +219,7 @@ def _library(
         interpreter.run_notebook(interpreter, str(target))
         return Const(None)
     if name == f"builtins.{SQL_CALL}":
-        return run_sql(interpreter.session, arguments[0], SqlContext())
+        return _sql_magic(interpreter, *(argument.value for argument in arguments))
     if top == "builtins":
         if rest in _NOTEBOOK_BUILTINS:
             return Unknown()
@@ -224,6 +239,16 @@ def _library(
             f"what `{name}` reads and writes is not known here; if it writes tables, declare it in `writers`"
         )
     return result
+
+
+def _sql_magic(interpreter: Interpreter, kind: str, text: str) -> Frame:
+    if kind == "sql":
+        return run_sql(interpreter.session, Const(text), SqlContext())
+    options, statement = magic_options(text)
+    frame = run_tsql(interpreter.session, options, statement)
+    if options.get("bind"):
+        interpreter.bind(options["bind"], frame)
+    return frame
 
 
 def _star_imported(interpreter: Interpreter) -> bool:

@@ -3,7 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.values import Const, Function, Items, Mapping, Unknown, one_of, options_of
+from fabric_assets.lineage.values import (
+    NO_KEY,
+    Const,
+    Function,
+    Items,
+    Mapping,
+    Unknown,
+    as_key,
+    find_entry,
+    from_key,
+    one_of,
+    options_of,
+)
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -76,9 +88,11 @@ def _equal(left: Any, right: Any) -> bool:
 
 def _mapping_method(owner: Mapping, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     if name == "items":
-        return Items([Items([Const(k), v], kind="tuple") for k, v in owner.entries.items()], owner.complete)
+        return Items(
+            [Items([from_key(k), v], kind="tuple") for k, v in owner.entries.items()], owner.complete
+        )
     if name == "keys":
-        return Items([Const(key) for key in owner.entries], owner.complete)
+        return Items([from_key(key) for key in owner.entries], owner.complete)
     if name == "values":
         return Items(list(owner.entries.values()), owner.complete)
     if name == "copy":
@@ -101,18 +115,17 @@ def _entry(owner: Mapping, arguments: list[Any], *, stores: bool) -> Any:
     default = arguments[1] if len(arguments) > 1 else Const(None)
     options = []
     for guard, key in options_of(arguments[0]):
-        if not isinstance(key, Const) or not isinstance(
-            key.value, str | int | float | bool | tuple | type(None)
-        ):
+        found = find_entry(owner, key)
+        if as_key(key) is NO_KEY:
             values = list(owner.entries.values())
             if values and owner.complete and all(isinstance(v, Function | Mapping | Frame) for v in values):
                 options += [(guard, value) for value in values]
             else:
                 options.append((guard, Unknown()))
-        elif key.value in owner.entries:
-            options.append((guard, owner.entries[key.value]))
+        elif found is not NO_KEY:
+            options.append((guard, owner.entries[found]))
         else:
             options.append((guard, default if owner.complete else Unknown()))
             if stores:
-                owner.entries[key.value] = default
+                owner.entries[as_key(key)] = default
     return one_of(options)

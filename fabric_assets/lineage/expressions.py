@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fabric_assets.lineage.calls import attribute, call
+from fabric_assets.lineage.classes import printed
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.operations import compared, described, element, operated, sliced
 from fabric_assets.lineage.strings import format_value
 from fabric_assets.lineage.values import (
+    NO_KEY,
     Const,
     Items,
     Lib,
@@ -17,11 +19,13 @@ from fabric_assets.lineage.values import (
     Scope,
     Text,
     Unknown,
+    as_key,
     concatenate,
     map_options,
     one_of,
     options_of,
     text_of,
+    unwrapped,
 )
 
 _PREDEFINED = {
@@ -62,10 +66,11 @@ def _joined(interpreter: Interpreter, node: ast.JoinedStr) -> Any:
 
 
 def _formatted(interpreter: Interpreter, node: ast.FormattedValue) -> Any:
-    value = interpreter.evaluate(node.value)
+    value = printed(interpreter, interpreter.evaluate(node.value))
     spec = interpreter.evaluate(node.format_spec) if node.format_spec is not None else Const("")
 
     def formatted(option: Any, how: Any) -> Any:
+        option = unwrapped(option)
         if isinstance(option, Const) and isinstance(how, Const):
             return format_value(option, str(how.value), node.conversion)
         text = text_of(option)
@@ -185,10 +190,8 @@ def _dictionary(interpreter: Interpreter, node: ast.Dict) -> Any:
                     complete = False
             continue
         for _, key in options_of(interpreter.evaluate(key_node)):
-            if isinstance(key, Const) and isinstance(
-                key.value, str | int | float | bool | tuple | type(None)
-            ):
-                entries[key.value] = value
+            if as_key(key) is not NO_KEY:
+                entries[as_key(key)] = value
             else:
                 complete = False
     return Mapping(entries, complete)
@@ -257,8 +260,8 @@ def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp) -> Any:
     def add() -> None:
         nonlocal unknown_key
         key, value = interpreter.evaluate(node.key), interpreter.evaluate(node.value)
-        if isinstance(key, Const) and isinstance(key.value, str | int | float | bool | tuple | type(None)):
-            entries[key.value] = value
+        if as_key(key) is not NO_KEY:
+            entries[as_key(key)] = value
         else:
             unknown_key = True
 

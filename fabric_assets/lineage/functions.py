@@ -1,15 +1,12 @@
-"""Follows calls of functions and classes that notebooks define."""
+"""Follows calls of functions that notebooks define."""
 
 import ast
 from typing import Any
 
 from fabric_assets.lineage.interpreter import MAX_DEPTH, Flow, Interpreter
 from fabric_assets.lineage.values import (
-    Bound,
-    ClassValue,
     Const,
     Function,
-    Instance,
     Items,
     Mapping,
     Never,
@@ -94,51 +91,3 @@ def parameter_names(interpreter: Interpreter, function: Any, arguments: list[Any
         }
         return {name: value for name, value in values.items() if name not in missing}
     return {str(position): value for position, value in enumerate(arguments)}
-
-
-def construct(
-    interpreter: Interpreter, cls: ClassValue, arguments: list[Any], keywords: dict[str, Any]
-) -> Any:
-    """A new object of a class."""
-    instance = Instance({}, cls)
-    initializer = cls.lookup("__init__")
-    if isinstance(initializer, Function):
-        call_function(interpreter, initializer, [instance, *arguments], keywords)
-    else:
-        for name, value in zip(cls.fields, arguments, strict=False):
-            instance.attributes[name] = value
-        instance.attributes.update(keywords)
-        after = cls.lookup("__post_init__")
-        if isinstance(after, Function):
-            call_function(interpreter, after, [instance], {})
-    return instance
-
-
-def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) -> Any | None:
-    """The attribute of an object or class, methods bound to it; ``None`` if it is not known."""
-    if isinstance(owner, ClassValue):
-        found = owner.lookup(name)
-        if isinstance(found, Function) and "classmethod" in found.decorators:
-            return Partial(found, (owner,))
-        return found
-    if name in owner.attributes:
-        return owner.attributes[name]
-    found = owner.cls.lookup(name) if owner.cls is not None else None
-    if isinstance(found, Function):
-        if "staticmethod" in found.decorators:
-            return found
-        if "classmethod" in found.decorators:
-            return Partial(found, (owner.cls,))
-        if "property" in found.decorators or "cached_property" in found.decorators:
-            return call_function(interpreter, found, [owner], {})
-        return Partial(found, (owner,))
-    return found
-
-
-def parent(interpreter: Interpreter) -> Any:
-    """What ``super()`` gives in the method that is being followed."""
-    owner = interpreter.owners[-1] if interpreter.owners else None
-    instance = interpreter.lookup("self")
-    if isinstance(owner, ClassValue) and isinstance(instance, Instance):
-        return Instance(instance.attributes, ClassValue("super", {}, owner.bases))
-    return Bound(Unknown(), "super")

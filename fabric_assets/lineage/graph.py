@@ -298,7 +298,7 @@ def _races(nodes: Mapping[str, NotebookLineage], order: Sequence[tuple[str, str]
     writers: dict[Table, set[str]] = defaultdict(set)
     readers: dict[Table, set[str]] = defaultdict(set)
     for name, lineage in nodes.items():
-        for table in lineage.writes:
+        for table in (*lineage.writes, *lineage.drops):
             if table.lakehouse:
                 writers[table].add(name)
         for table in lineage.reads:

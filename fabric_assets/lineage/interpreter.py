@@ -8,6 +8,7 @@ from typing import Any
 
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.values import (
+    NO_KEY,
     ClassValue,
     Const,
     Function,
@@ -17,6 +18,8 @@ from fabric_assets.lineage.values import (
     OneOf,
     Scope,
     Unknown,
+    as_key,
+    from_key,
     one_of,
     options_of,
 )
@@ -128,8 +131,8 @@ class Interpreter:
     def _store(self, owner: Any, key: Any, value: Any) -> None:
         for _, option in options_of(owner):
             if isinstance(option, Mapping):
-                if isinstance(key, Const) and _hashable(key.value):
-                    option.entries[key.value] = value
+                if as_key(key) is not NO_KEY:
+                    option.entries[as_key(key)] = value
                 else:
                     option.complete = False
             elif isinstance(option, Items):
@@ -316,7 +319,12 @@ def _items_of(value: Any) -> tuple[list[Any], bool]:
     if isinstance(value, Items):
         return list(value.items), value.complete
     if isinstance(value, Mapping):
-        return [Const(key) for key in value.entries], value.complete
+        return [from_key(key) for key in value.entries], value.complete
+    if isinstance(value, ClassValue) and value.is_enumeration:
+        return list(value.members.values()), True
+    if isinstance(value, Instance) and value.cls is not None and value.cls.kind == "tuple":
+        fields = [value.attributes.get(name, value.cls.lookup(name)) for name in value.cls.fields]
+        return [Unknown() if part is None else part for part in fields], True
     if isinstance(value, Const) and isinstance(value.value, str):
         return [Const(character) for character in value.value[:MAX_ITERATIONS]], True
     return [], False
@@ -346,7 +354,3 @@ def _loaded(target: ast.expr) -> ast.expr:
 
 def _size(value: Items | Mapping) -> int:
     return len(value.items) if isinstance(value, Items) else len(value.entries)
-
-
-def _hashable(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool | bytes | tuple | type(None))

@@ -8,9 +8,9 @@ from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.notebook_calls import run_multiple, run_one
 from fabric_assets.lineage.spark_calls import delta_call, delta_method
 from fabric_assets.lineage.sql import run_sql
-from fabric_assets.lineage.sql_statements import SqlContext
+from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.standard_library import call_standard_library, run_submitted
-from fabric_assets.lineage.storage import read_path, read_table, write_path, write_target
+from fabric_assets.lineage.storage import drop_path, read_path, read_table, write_path, write_target
 from fabric_assets.lineage.values import (
     Const,
     DeltaTableValue,
@@ -85,6 +85,8 @@ def call_library(
         return Const(None)
     if top == "duckdb":
         return _duckdb(interpreter, last, arguments, keywords)
+    if name in ("shutil.rmtree", "shutil.move", "shutil.copytree") and arguments:
+        return _copied(interpreter, last, arguments)
     standard = call_standard_library(interpreter, name, arguments, keywords)
     if standard is not None:
         return standard
@@ -256,12 +258,26 @@ def _file_system(
         frame = read_path(interpreter, source, f"fs.{name}", quiet=True)
         if target is not None:
             write_path(interpreter, target, f"fs.{name}", frame, quiet=True)
+        if name == "mv":
+            drop_path(interpreter, source, "fs.mv")
+    elif name == "rm":
+        drop_path(interpreter, source, "fs.rm")
     elif name in ("put", "append"):
         write_path(interpreter, source, f"fs.{name}", Frame(), quiet=True)
     elif name == "head":
         read_path(interpreter, source, "fs.head", quiet=True)
     elif name == "getMountPath":
         return Unknown()
+    return Unknown()
+
+
+def _copied(interpreter: "Interpreter", name: str, arguments: list[Any]) -> Any:
+    """``shutil``: folders of tables that are copied, moved or removed."""
+    if len(arguments) > 1 and name != "rmtree":
+        frame = read_path(interpreter, arguments[0], f"shutil.{name}", quiet=True)
+        write_path(interpreter, arguments[1], f"shutil.{name}", frame, quiet=True)
+    if name != "copytree":
+        drop_path(interpreter, arguments[0], f"shutil.{name}")
     return Unknown()
 
 
@@ -280,14 +296,14 @@ def _lakehouse(interpreter: "Interpreter", arguments: list[Any], keywords: dict[
         ]
         root = concatenate(parts)
         tables = concatenate([*parts, Const("/Tables")])
-        properties = Mapping({"abfsPath": root, "oneLakeTablesPath": tables}, complete=False)
+        properties = Mapping({"abfsPath": root, "oneLakeTablesPath": tables}, complete=False, is_record=True)
         attributes = {
             "id": lakehouse,
             "displayName": lakehouse,
             "workspaceId": place,
             "properties": properties,
         }
-        return Mapping(attributes, complete=False)
+        return Mapping(attributes, complete=False, is_record=True)
 
     return map_options(item, [name, workspace], interpreter.session.branches)
 
@@ -310,7 +326,7 @@ def runtime_context(interpreter: "Interpreter") -> Mapping:
         "defaultLakehouseWorkspaceId": place,
         "defaultLakehouseWorkspaceName": place,
     }
-    return Mapping(entries, complete=False)
+    return Mapping(entries, complete=False, is_record=True)
 
 
 def _sempy(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:

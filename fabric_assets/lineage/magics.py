@@ -16,8 +16,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _RUN = re.compile(r"%run\s+(?P<rest>.+)")
-_SQL = re.compile(r"%sql\s+(?P<rest>.+)")
-_ASSIGNED_MAGIC = re.compile(r"(\s*\w[\w, ]*=\s*)[%!].*")
+_SQL = re.compile(r"%(?P<kind>sql|tsql)\s+(?P<rest>.+)")
+_ASSIGNED_MAGIC = re.compile(r"(?P<name>\s*\w[\w, ]*=\s*)(?P<magic>[%!].*)")
 _ASSIGNED = re.compile(r"^\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
 
@@ -105,7 +105,8 @@ def _without_magics(source: str) -> str:
         else:
             assigned = _ASSIGNED_MAGIC.fullmatch(line)
             if assigned:
-                lines[number] = f"{assigned[1]}__unknown__()"
+                sql = _SQL.match(assigned["magic"])
+                lines[number] = assigned["name"] + (_sql_call(sql) if sql else "__unknown__()")
     return "\n".join(lines)
 
 
@@ -115,11 +116,15 @@ def _magic_call(text: str) -> str:
         return f"{RUN_CALL}({run['rest'].strip()!r})"
     sql = _SQL.match(text)
     if sql:
-        return f"{SQL_CALL}({sql['rest'].strip()!r})"
+        return _sql_call(sql)
     timed = re.match(r"%(?:time|timeit)\s+(.*)", text)
     if timed:
         return timed[1] or "pass"
     return "pass"
+
+
+def _sql_call(match: re.Match[str]) -> str:
+    return f"{SQL_CALL}({match['kind']!r}, {match['rest'].strip()!r})"
 
 
 def _statement_lines(source: str) -> set[int]:

@@ -16,15 +16,15 @@ from fabric_assets.lineage.results import NotebookLineage, Unresolved
 from fabric_assets.lineage.session import BudgetExceededError, Session
 from fabric_assets.lineage.source import Attached, Cell, NotebookSource
 from fabric_assets.lineage.sql import run_sql
-from fabric_assets.lineage.sql_statements import SqlContext
+from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.statements import STATEMENTS
 from fabric_assets.lineage.tables import Catalog, NameResolver
+from fabric_assets.lineage.tsql_magics import magic_options, run_tsql
 from fabric_assets.lineage.values import Const, OneOf, Unknown, from_python
 
 FindNotebook = Callable[[str], NotebookSource | None]
 MAX_INCLUDES = 12
 
-_TSQL_OPTION = re.compile(r"-(\w+)\s+(\"[^\"]*\"|'[^']*'|\S+)")
 _COMMENTS = re.compile(r"(?m)^\s*(?://|#|--).*$")
 
 
@@ -151,22 +151,9 @@ class _Analysis:
         return flow
 
     def _tsql(self, cell: Cell) -> None:
-        options = {key.lower(): value.strip("\"'") for key, value in _TSQL_OPTION.findall(cell.magic)}
-        database = options.get("artifact", "")
-        kind = options.get("type", "").lower()
-        is_warehouse = "warehouse" in kind if kind else None
-        context = SqlContext("tsql", database, is_warehouse)
-        resolver = self.session.resolver
-        former = resolver.default_workspace
-        if options.get("workspace"):
-            resolver.default_workspace = (
-                self._catalog.workspace(options["workspace"]) or self._notebook.workspace
-            )
+        options, _ = magic_options(cell.magic.partition(" ")[2])
         line = cell.first_line if not self._interpreter.pinned else None
-        try:
-            frame = run_sql(self.session, Const(cell.source), context, line)
-        finally:
-            resolver.default_workspace = former
+        frame = run_tsql(self.session, options, cell.source, line)
         if options.get("bind"):
             self._interpreter.bind(options["bind"], frame)
 

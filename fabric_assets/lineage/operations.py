@@ -5,12 +5,15 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from fabric_assets.lineage.classes import compared_members
 from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.strings import format_percent
 from fabric_assets.lineage.values import (
     MAX_TEXT,
+    NO_KEY,
     Bound,
+    ClassValue,
     Const,
     Function,
     Instance,
@@ -18,10 +21,13 @@ from fabric_assets.lineage.values import (
     Mapping,
     Text,
     Unknown,
+    as_key,
     concatenate,
+    find_entry,
     is_overridable,
     one_of,
     text_of,
+    unwrapped,
 )
 
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
@@ -52,6 +58,7 @@ def described(node: ast.expr) -> str:
 
 def operated(node: ast.BinOp, left: Any, right: Any) -> Any:
     """The value of a binary operation on two values."""
+    left, right = unwrapped(left), unwrapped(right)
     if isinstance(left, Column) or isinstance(right, Column):
         return Column.of(left, right)
     if isinstance(left, Frame) or isinstance(right, Frame):
@@ -113,6 +120,12 @@ def compared(node: ast.Compare, left: Any, right: Any) -> Any:
     """The value of a comparison of two values."""
     how = node.ops[0]
     unknown = Unknown(described(node))
+    equal = (
+        compared_members(left, right) if isinstance(how, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) else None
+    )
+    if equal is not None:
+        return Const(equal != isinstance(how, ast.IsNot | ast.NotEq))
+    left, right = unwrapped(left), unwrapped(right)
     if isinstance(how, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
         negated = isinstance(how, ast.IsNot | ast.NotEq)
         for one, other in ((left, right), (right, left)):
@@ -127,23 +140,25 @@ def compared(node: ast.Compare, left: Any, right: Any) -> Any:
         except TypeError:
             return unknown
     if isinstance(how, ast.In | ast.NotIn) and isinstance(left, Const):
-        found = _contains(right, left.value)
+        found = _contains(right, left)
         if found is not None:
             return Const(found != isinstance(how, ast.NotIn), overridable)
     return unknown
 
 
-def _contains(container: Any, value: Any) -> bool | None:
+def _contains(container: Any, wanted: Const) -> bool | None:
+    value = wanted.value
     if isinstance(container, Const) and isinstance(container.value, str) and isinstance(value, str):
         return value in container.value
     if isinstance(container, Mapping):
-        if any(key == value for key in container.entries):
+        if find_entry(container, wanted) is not NO_KEY:
             return True
         return False if container.complete else None
     if isinstance(container, Items):
-        if any(isinstance(item, Const) and item.value == value for item in container.items):
+        items = [unwrapped(item) for item in container.items]
+        if any(isinstance(item, Const) and item.value == value for item in items):
             return True
-        known = container.complete and all(isinstance(item, Const) for item in container.items)
+        known = container.complete and all(isinstance(item, Const) for item in items)
         return False if known else None
     return None
 
@@ -178,28 +193,35 @@ def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
         if names and isinstance(key, Items) and key.complete:
             return Frame(owner.tables, tuple((name, owner.column(name)) for name in names), closed=True)
         return owner
+    if isinstance(owner, ClassValue) and isinstance(key, Const):
+        return owner.members.get(str(key.value), Unknown(described(node)))
+    if isinstance(owner, Mapping) and as_key(key) is not NO_KEY:
+        found = find_entry(owner, key)
+        return owner.entries[found] if found is not NO_KEY else Unknown(described(node))
     if isinstance(key, Const):
-        if isinstance(owner, Mapping):
-            if _is_key(owner, key.value):
-                return owner.entries[key.value]
-        elif isinstance(owner, Items) and isinstance(key.value, int):
+        if isinstance(owner, Items) and isinstance(key.value, int):
             exact = owner.complete or key.value >= 0
             if exact and -len(owner.items) <= key.value < len(owner.items):
                 return owner.items[key.value]
         elif isinstance(owner, Const) and isinstance(owner.value, str) and isinstance(key.value, int):
             if -len(owner.value) <= key.value < len(owner.value):
                 return Const(owner.value[key.value], owner.overridable)
-        elif isinstance(owner, Instance) and isinstance(key.value, str):
-            return owner.attributes.get(key.value, Unknown(described(node)))
+        elif isinstance(owner, Instance):
+            return _field(node, owner, key.value)
         return Unknown(described(node))
     return _any_element(node, owner)
 
 
-def _is_key(owner: Mapping, key: Any) -> bool:
-    try:
-        return key in owner.entries
-    except TypeError:
-        return False
+def _field(node: ast.Subscript, owner: Instance, key: Any) -> Any:
+    """A field of an object, by its name or its position in a named tuple."""
+    if isinstance(key, int) and owner.cls is not None and owner.cls.kind == "tuple":
+        if not -len(owner.cls.fields) <= key < len(owner.cls.fields):
+            return Unknown(described(node))
+        key = owner.cls.fields[key]
+    found = owner.attributes.get(key)
+    if found is None and owner.cls is not None:
+        found = owner.cls.lookup(str(key))
+    return Unknown(described(node)) if found is None else found
 
 
 def _any_element(node: ast.Subscript, owner: Any) -> Any:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from fabric_assets.lineage.classes import as_dictionary, parent, printed
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.functions import parent
 from fabric_assets.lineage.values import (
+    NO_KEY,
     Bound,
     ClassValue,
     Const,
@@ -18,6 +19,8 @@ from fabric_assets.lineage.values import (
     Partial,
     Text,
     Unknown,
+    as_key,
+    from_key,
     from_python,
     map_options,
     options_of,
@@ -42,7 +45,9 @@ def call_builtin(
     """The value of a call of a builtin."""
     first = arguments[0] if arguments else None
     if name == "str":
-        return map_options(text_of, [first], interpreter.session.branches) if arguments else Const("")
+        if not arguments:
+            return Const("")
+        return map_options(text_of, [printed(interpreter, first)], interpreter.session.branches)
     if name == "super":
         return parent(interpreter)
     if name == "isinstance" and len(arguments) == 2:
@@ -70,6 +75,8 @@ def call_builtin(
     if name in ("next",) and arguments:
         items, _ = interpreter.iterate(first)
         return items[0] if items else Unknown()
+    if name == "vars" and isinstance(first, Instance):
+        return as_dictionary(first)
     if name in ("globals", "locals", "vars"):
         return Mapping({}, complete=False)
     if name in ("exec", "eval"):
@@ -145,8 +152,12 @@ def copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
             items += option.items
             complete = complete and option.complete
         elif isinstance(option, Mapping):
-            items += [Const(key) for key in option.entries]
+            items += [from_key(key) for key in option.entries]
             complete = complete and option.complete
+        elif isinstance(option, ClassValue | Instance) and interpreter is not None:
+            found, whole = interpreter.iterate(option)
+            items += found
+            complete = complete and whole
         elif isinstance(option, Const) and isinstance(option.value, str):
             items += [Const(character) for character in option.value[:300]]
         elif isinstance(option, Frame) or interpreter is None:
@@ -167,17 +178,12 @@ def dictionary(interpreter: "Interpreter", first: Any, keywords: dict[str, Any])
     elif first is not None:
         pairs, complete = interpreter.iterate(first)
         for pair in pairs:
-            if isinstance(pair, Items) and len(pair.items) == 2 and isinstance(pair.items[0], Const):
-                _put(entries, pair.items[0].value, pair.items[1])
+            if isinstance(pair, Items) and len(pair.items) == 2 and as_key(pair.items[0]) is not NO_KEY:
+                entries[as_key(pair.items[0])] = pair.items[1]
             else:
                 complete = False
     entries.update(keywords)
     return Mapping(entries, complete)
-
-
-def _put(entries: dict[Any, Any], key: Any, value: Any) -> None:
-    if isinstance(key, str | int | float | bool | tuple | type(None)):
-        entries[key] = value
 
 
 def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from fabric_assets.lineage.tables import Table
 
-AccessKind = Literal["read", "write"]
+AccessKind = Literal["read", "write", "drop"]
 ColumnLineage = Mapping[Table, Mapping[str, tuple[tuple[Table, str], ...]]]
 
 
@@ -31,7 +31,7 @@ class Unresolved:
 
 @dataclass(frozen=True)
 class Access:
-    """A table that a notebook reads or writes, and where.
+    """A table that a notebook reads, writes or drops, and where.
 
     Attributes:
         replaces: the write replaces the whole table.
@@ -50,7 +50,7 @@ class NotebookLineage:
 
     Attributes:
         name: display name; ``path``: where its source lies; ``kernel``: its kernel; ``workspace``: see ``Table``.
-        accesses: each table that is read or written, at its first place, in program order.
+        accesses: each table that is read, written or dropped, at its first place, in program order.
         calls: notebooks that it runs or calls, in order (``%run``, ``run``, ``runMultiple``).
         includes: those of them that ``%run`` makes part of it, also those that they include.
         unresolved: what could not be decided.
@@ -78,11 +78,20 @@ class NotebookLineage:
         return tuple(sorted({access.table for access in self.accesses if access.kind == "write"}))
 
     @property
+    def drops(self) -> tuple[Table, ...]:
+        """Tables that are dropped and never written, sorted.
+
+        They race with whoever reads or writes them, but nobody waits for them: a drop makes nothing to read.
+        """
+        written = set(self.writes)
+        return tuple(sorted({a.table for a in self.accesses if a.kind == "drop" and a.table not in written}))
+
+    @property
     def needs(self) -> tuple[Table, ...]:
-        """Tables whose content comes from before: read, and not replaced by the notebook itself first."""
+        """Tables whose content comes from before: read, and not replaced or dropped by the notebook itself first."""
         first: dict[Table, Access] = {}
         for access in self.accesses:
-            if access.kind == "read" or access.replaces:
+            if access.kind in ("read", "drop") or access.replaces:
                 first.setdefault(access.table, access)
         return tuple(sorted(table for table, access in first.items() if access.kind == "read"))
 
@@ -92,13 +101,13 @@ class NotebookLineage:
         return bool(set(self.calls) - set(self.includes)) and not self.accesses
 
     def to_json(self) -> dict[str, Any]:
-        """As in ``fabric-assets lineage --json``."""
+        """As in ``fabric-assets lineage --json``; tables that are dropped count as written."""
         return {
             "name": self.name,
             "path": self.path,
             "kernel": self.kernel,
             "reads": sorted({str(table) for table in self.reads}),
-            "writes": sorted({str(table) for table in self.writes}),
+            "writes": sorted({str(table) for table in (*self.writes, *self.drops)}),
             "calls": list(self.calls),
             "unresolved": [entry.to_json() for entry in self.unresolved],
         }

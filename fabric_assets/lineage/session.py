@@ -14,7 +14,7 @@ from fabric_assets.lineage.tables import (
     UnresolvedNameError,
     split_name,
 )
-from fabric_assets.lineage.values import Const, Text, compatible, options_of, reason_of
+from fabric_assets.lineage.values import Const, Text, compatible, options_of, reason_of, unwrapped
 
 MAX_STEPS = 150_000
 MAX_SQL_CHARACTERS = 1_500_000
@@ -52,6 +52,7 @@ class Session:
     mute_reads: int = 0
     steps: int = 0
     sql_characters: int = 0
+    sql_depth: int = 0
 
     def step(self) -> None:
         """Count a unit of work.
@@ -91,6 +92,11 @@ class Session:
             key = name.lower()
             known = columns.get(key, frozenset())
             columns[key] = None if known is None or sources is None else known | sources
+
+    def drop(self, table: Table) -> None:
+        """Note that the table is dropped."""
+        self._need_lakehouse(table)
+        self.accesses.setdefault((table, "drop", False), Access(table, "drop", self.cell, self.line))
 
     def _need_lakehouse(self, table: Table) -> None:
         if not table.lakehouse:
@@ -145,6 +151,7 @@ class Session:
 
     def _table_of(self, option: object, *, is_path: bool) -> list[Table | Frame]:
         kind = "path" if is_path else "table name"
+        option = unwrapped(option)
         if isinstance(option, Frame):
             return [option]
         if isinstance(option, Const) and isinstance(option.value, str):

@@ -6,7 +6,7 @@ from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.frame_calls import TO_FRAME
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.sql import run_sql
-from fabric_assets.lineage.sql_statements import SqlContext
+from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.storage import read_table, write_path, write_table
 from fabric_assets.lineage.tables import Table
 from fabric_assets.lineage.values import (

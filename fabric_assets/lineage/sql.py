@@ -10,7 +10,8 @@ from sqlglot.errors import SqlglotError
 
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.session import MAX_SQL_CHARACTERS, BudgetExceededError, Session
-from fabric_assets.lineage.sql_statements import SqlContext, StatementRunner
+from fabric_assets.lineage.sql_statements import StatementRunner
+from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.sql_text import (
     is_too_deep,
     plain_create,
@@ -18,7 +19,10 @@ from fabric_assets.lineage.sql_text import (
     split_statements,
     without_comment,
 )
-from fabric_assets.lineage.values import Const, Text, compatible, options_of, reason_of
+from fabric_assets.lineage.sql_variables import Variables
+from fabric_assets.lineage.values import Const, Text, Unknown, compatible, options_of, reason_of
+
+MAX_SQL_DEPTH = 5  # of dynamic SQL in dynamic SQL
 
 # Dialects that know more words of the same language.
 _WIDER_DIALECTS = {"spark": "databricks", "tsql": "fabric"}
@@ -34,6 +38,7 @@ _PROCEDURE = re.compile(
     r"(?:CREATE|ALTER)\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?:PROC|PROCEDURE|FUNCTION|TRIGGER)\b",
     re.IGNORECASE,
 )
+_EXECUTED = re.compile(r"EXEC(?:UTE)?\s*\((?P<text>.*)\)\s*\Z", re.IGNORECASE | re.DOTALL)
 _RESTORE = re.compile(r"RESTORE\s+(?:TABLE\s+)?(\S+)\s+TO\b", re.IGNORECASE)
 
 
@@ -70,20 +75,42 @@ def run_sql(session: Session, value: object, context: SqlContext, line: int | No
     return Frame.union(frames) if frames else Frame()
 
 
-def _run_text(session: Session, value: Const | Text, context: SqlContext, line: int | None) -> Frame:
+def _run_text(
+    session: Session,
+    value: Const | Text,
+    context: SqlContext,
+    line: int | None,
+    variables: Variables | None = None,
+) -> Frame:
     attempts = list(session.holes.renderings(value))
     session.sql_characters += len(attempts[0])
     if session.sql_characters > MAX_SQL_CHARACTERS:
         raise BudgetExceededError("the notebook holds too much SQL text; the analysis was stopped")
     scripts = [split_statements(_with_holes(session, text), context.dialect) for text in attempts]
+    if variables is None:
+        variables = Variables(attempts[0] if context.dialect == "tsql" else "")
     frame = Frame()
     for number, (offset, statement) in enumerate(scripts[0]):
         lead, statement = without_comment(statement)
         if line is not None:
             session.line = line + offset + lead
         others = [script[number][1] for script in scripts[1:] if len(script) == len(scripts[0])]
-        frame = _run_statement(session, [statement, *(without_comment(o)[1] for o in others)], context)
+        renderings = [statement, *(without_comment(o)[1] for o in others)]
+        frame = _run_statement(session, renderings, context, variables)
     return frame
+
+
+def _run_dynamic(session: Session, value: object, context: SqlContext, variables: Variables) -> None:
+    """Run the text of a dynamic statement."""
+    session.step()
+    if session.sql_depth >= MAX_SQL_DEPTH or not isinstance(value, Const | Text):
+        session.gap(f"the text of the dynamic SQL depends on {reason_of(value)}")
+        return
+    session.sql_depth += 1
+    try:
+        _run_text(session, value, context, None, variables)
+    finally:
+        session.sql_depth -= 1
 
 
 def _with_holes(session: Session, text: str) -> str:
@@ -95,11 +122,19 @@ def _with_holes(session: Session, text: str) -> str:
     )
 
 
-def _run_statement(session: Session, attempts: list[str], context: SqlContext) -> Frame:
+def _run_statement(session: Session, attempts: list[str], context: SqlContext, variables: Variables) -> Frame:
     statement = attempts[0]
     if not statement or _HARMLESS.match(statement):
         return Frame()
-    runner = StatementRunner(session, context, lambda text: _run_text(session, Const(text), context, None))
+
+    def run_dynamic(text: object) -> None:
+        _run_dynamic(session, text, context, variables)
+
+    executed = _EXECUTED.match(statement) if context.dialect == "tsql" else None
+    if executed:
+        run_dynamic(_evaluated(executed["text"], variables))
+        return Frame()
+    runner = StatementRunner(session, context, variables, run_dynamic)
     restore = _RESTORE.match(statement)
     if restore:
         runner.write_named(restore[1])
@@ -130,6 +165,16 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext) -
             break
     session.gap(f"the SQL statement {session.readable(statement)} cannot be read: {failure}")
     return Frame()
+
+
+def _evaluated(expression: str, variables: Variables) -> object:
+    """The value of a T-SQL expression."""
+    try:
+        (node,) = _parsed(f"SELECT {expression}", "tsql")
+    except (SqlglotError, RecursionError, ValueError):
+        return Unknown("an expression that cannot be read")
+    expressions = node.expressions if node is not None else []
+    return variables.value(expressions[0]) if len(expressions) == 1 else Unknown()
 
 
 @lru_cache(maxsize=256)

@@ -1,8 +1,6 @@
 """SQL statements: which tables each kind reads and writes, what views it makes."""
 
-import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -10,30 +8,18 @@ from sqlglot import exp
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.sql_query import QueryReader
-from fabric_assets.lineage.tables import NotATable, Table, UnresolvedNameError
+from fabric_assets.lineage.sql_tables import SqlContext, SqlTables
+from fabric_assets.lineage.sql_targets import (
+    UnclearTargetError,
+    alone,
+    changed_relation,
+    changed_table,
+    ctes_of,
+    relations_in,
+)
+from fabric_assets.lineage.sql_variables import Variables
+from fabric_assets.lineage.tables import Table
 from fabric_assets.lineage.values import Const
-
-_LOCATION_TABLES = ("delta_scan", "read_parquet", "parquet_scan", "read_delta", "iceberg_scan")
-
-
-_READERS = ("read_csv", "read_csv_auto", "read_json", "read_files", "openrowset", "opendatasource")
-
-
-@dataclass(frozen=True)
-class SqlContext:
-    """How the text of one cell or call is to be read.
-
-    Attributes:
-        dialect: of sqlglot: ``spark``, ``tsql`` or ``duckdb``.
-        database: lakehouse or warehouse that a T-SQL cell names.
-        is_warehouse: whether ``database`` is a warehouse.
-        frames: dataframes that the text names (DuckDB's replacement scans, ``{df}`` of ``spark.sql``).
-    """
-
-    dialect: str = "spark"
-    database: str = ""
-    is_warehouse: bool | None = None
-    frames: tuple[tuple[str, Frame], ...] = ()
 
 
 class StatementRunner:
@@ -42,15 +28,23 @@ class StatementRunner:
     Args:
         session: takes the notes.
         context: dialect and names around the text.
+        variables: the variables of the script.
         run_text: runs the text of a dynamic statement.
     """
 
-    def __init__(self, session: Session, context: SqlContext, run_text: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        context: SqlContext,
+        variables: Variables,
+        run_text: Callable[[Any], object],
+    ) -> None:
         self._run_text = run_text
         self._session = session
         self._context = context
-        self._frames = {name.lower(): frame for name, frame in context.frames}
-        self._query = QueryReader(self._read, implicit_recursion=context.dialect == "tsql")
+        self._variables = variables
+        self._tables = SqlTables(session, context)
+        self._query = QueryReader(self._tables.read, implicit_recursion=context.dialect == "tsql")
 
     def run_all(self, nodes: Iterable[exp.Expr | None]) -> Frame:
         """Run statements one after the other; the result of the last query."""
@@ -93,112 +87,14 @@ class StatementRunner:
         frame = self._query.frame(node, {})
         into = node.args.get("into")
         if into is not None and isinstance(into.this, exp.Table):
-            self._create(into.this, frame, temporary=bool(into.args.get("temporary")), replaces=True)
+            self._tables.create(into.this, frame, temporary=bool(into.args.get("temporary")), replaces=True)
+        if isinstance(node, exp.Select) and self._context.dialect == "tsql":
+            self._variables.assign(node.expressions, from_rows=bool(node.args.get("from_")))
         return frame
 
-    # -- names
-
-    def _name(self, node: exp.Table) -> str:
-        if isinstance(node.this, exp.Anonymous) and node.this.name.upper() == "IDENTIFIER":
-            argument = node.this.expressions[0] if node.this.expressions else None
-            if isinstance(argument, exp.Literal):
-                return argument.name
-            raise UnresolvedNameError("IDENTIFIER() of a value that is only known when the notebook runs")
-        parts = [part.name for part in node.parts]
-        return ".".join(f"`{part}`" if not re.fullmatch(r"[\w$#@]+", part) else part for part in parts)
-
-    def _table(self, node: exp.Table) -> Table | Frame | None:
-        """The table behind the name, a dataframe for a view, ``None`` for what is no table of a lakehouse."""
-        context, session = self._context, self._session
-        if isinstance(node.this, exp.Func) and node.this.name.upper() != "IDENTIFIER":
-            return self._function(node.this)
-        name = self._name(node)
-        unquoted = name.strip("`").lower()
-        if unquoted in self._frames and not node.args.get("db"):
-            return self._frames[unquoted]
-        view = session.views_named(name)
-        if view is not None:
-            return view
-        if context.dialect == "duckdb":
-            return self._path(node.name) if "/" in node.name else None
-        if context.dialect == "tsql":
-            if unquoted.startswith(("#", "@")):
-                return None
-            if len(node.parts) > 1 and node.parts[-2].name.lower() in ("sys", "information_schema"):
-                return None
-            table = session.resolver.tsql_table(name, context.database, context.is_warehouse)
-        else:
-            if node.args.get("db") and node.db.lower() == "information_schema":
-                return None
-            if "/" in name and node.db.lower() in (
-                "csv",
-                "json",
-                "text",
-                "orc",
-                "parquet",
-                "binaryfile",
-                "avro",
-            ):
-                return self._path(node.name)
-            table = session.resolver.table(name)
-        hole = session.holes.reason(f"{table.workspace} {table}")
-        if hole:
-            raise UnresolvedNameError(f"the table name {session.readable(name)} depends on {hole}")
-        return table
-
-    def _path(self, path: str) -> Table | Frame | None:
-        found = self._session.tables_named(Const(path), what="SQL", is_path=True)
-        return found[0] if found else None
-
-    def _function(self, node: exp.Expr) -> Table | Frame | None:
-        is_known = isinstance(node, exp.Func) and not isinstance(node, exp.Anonymous)
-        name = (type(node).__name__ if is_known else node.name).lower()
-        literals = [literal.name for literal in node.find_all(exp.Literal) if literal.is_string]
-        if name in _LOCATION_TABLES or name == "readparquet":
-            if literals:
-                return self._path(literals[0])
-        elif name == "table_changes" and literals:
-            return self._session.resolver.table(literals[0])
-        elif "openrowset" in name and literals:
-            return self._path(literals[0])
-        return None
-
-    def _read(self, node: exp.Table) -> Frame:
-        try:
-            found = self._table(node)
-        except (NotATable, UnresolvedNameError) as error:
-            if not isinstance(error, NotATable) and not self._session.mute_reads:
-                self._session.gap(str(error))
-            return Frame()
-        if found is None:
-            return Frame()
-        return found if isinstance(found, Frame) else self._session.read(found)
-
-    def write_named(self, name: str, frame: Frame | None = None) -> None:
+    def write_named(self, name: str) -> None:
         """Note that the table of that name is written."""
-        self._write(exp.to_table(name, dialect=self._context.dialect), frame)
-
-    def _write(self, node: exp.Expr | None, frame: Frame | None = None, *, replaces: bool = False) -> None:
-        if isinstance(node, exp.Schema):
-            node = node.this
-        if not isinstance(node, exp.Table):
-            return
-        try:
-            found = self._table(node)
-        except (NotATable, UnresolvedNameError) as error:
-            if not isinstance(error, NotATable):
-                self._session.gap(str(error))
-            return
-        if isinstance(found, Table):
-            self._session.write(found, frame, replaces=replaces)
-
-    def _create(self, node: exp.Table, frame: Frame, *, temporary: bool, replaces: bool) -> None:
-        is_local = self._context.dialect == "duckdb" or node.name.startswith("#")
-        if temporary or is_local:
-            self._session.views[node.name.lower()] = frame
-        else:
-            self._session.views.pop(node.name.lower(), None) if not node.args.get("db") else None
-            self._write(node, frame, replaces=replaces)
+        self._tables.write(exp.to_table(name, dialect=self._context.dialect))
 
     # -- statements
 
@@ -215,7 +111,7 @@ class StatementRunner:
         temporary = any(isinstance(entry, exp.TemporaryProperty) for entry in listed)
         clone = node.args.get("clone")
         if clone is not None:
-            frame = self._read(clone.this) if isinstance(clone.this, exp.Table) else Frame()
+            frame = self._tables.read(clone.this) if isinstance(clone.this, exp.Table) else Frame()
         elif node.expression is not None:
             frame = self._query.frame(node.expression, ctes)
         else:
@@ -227,13 +123,13 @@ class StatementRunner:
         replaces = not node.args.get("exists") and (
             node.expression is not None or bool(node.args.get("replace"))
         )
-        self._create(target, frame, temporary=temporary, replaces=replaces)
+        self._tables.create(target, frame, temporary=temporary, replaces=replaces)
 
     def _from_path(self, properties: list[exp.Expr]) -> Frame:
         for entry in properties:
             for literal in entry.find_all(exp.Literal):
                 if literal.is_string and "/" in literal.name:
-                    found = self._path(literal.name)
+                    found = self._tables.at_path(literal.name)
                     if found is not None:
                         return found if isinstance(found, Frame) else self._session.read(found)
         return Frame()
@@ -250,7 +146,7 @@ class StatementRunner:
             frame = frame.opaque()  # the columns go by position, and those of the table are not known here
         partition = isinstance(target, exp.Table) and target.args.get("partition")
         replaces = bool(node.args.get("overwrite")) and not partition and not node.args.get("where")
-        self._write(target, frame, replaces=replaces)
+        self._tables.write(target, frame, replaces=replaces)
 
     def _multitable_inserts(self, node: exp.MultitableInserts) -> None:
         source = node.args.get("source")
@@ -266,76 +162,72 @@ class StatementRunner:
         self._query.nested(node.args.get("on"), ctes)
         self._query.nested(node.args.get("whens"), ctes)
         frame = _merged_columns(node, using, source)
-        self._write(node.this, frame)
+        self._change(node.this, node, frame)
 
     def _update(self, node: exp.Update) -> None:
-        ctes = self._query.with_ctes(node, {})
-        target = node.this
         clause = node.args.get("from_")
-        relations: list[exp.Expr] = []
-        if clause is not None:
-            relations = [clause.this, *(j.this for j in clause.this.args.get("joins") or ())]
-        if isinstance(target, exp.Table):
-            relations += [join.this for join in target.args.get("joins") or ()]
-        target = self._target_and_reads(target, relations, ctes)
-        for entry in node.expressions:
-            self._query.nested(entry, ctes)
-        self._query.nested(node.args.get("where"), ctes)
-        self._write(target)
+        relations = relations_in(clause.this) if clause is not None else []
+        relations += relations_in(node.this)[1:] if isinstance(node.this, exp.Table) else []
+        set_columns = [entry.this for entry in node.expressions]
+        self._changed(node, node.this, relations, set_columns)
 
     def _delete(self, node: exp.Delete) -> None:
-        ctes = self._query.with_ctes(node, {})
+        target = node.this if isinstance(node.this, exp.Expr) else None
         relations: list[exp.Expr] = list(node.args.get("using") or ())
-        target = node.this
         named = node.args.get("tables") or ()
-        if isinstance(target, exp.Table):
-            joins = [join.this for join in target.args.get("joins") or ()]
-            if named:
-                relations += [target, *joins]
-                target = named[0]
-            else:
-                relations += joins
-        target = self._target_and_reads(target, relations, ctes)
-        self._query.nested(node.args.get("where"), ctes)
-        self._write(target)
+        if named:  # DELETE t FROM ...
+            relations += relations_in(target)
+            target = named[0]
+        else:
+            relations += relations_in(target)[1:]
+        self._changed(node, target, relations, [])
 
-    def _target_and_reads(
-        self, target: exp.Expr | None, relations: list[exp.Expr], ctes: dict[str, Frame]
-    ) -> exp.Expr | None:
-        """The table behind an alias of T-SQL's ``UPDATE t ... FROM table AS t``; the other relations are read."""
-        wanted = target.name.lower() if isinstance(target, exp.Table) and not target.args.get("db") else ""
-        found = target
+    def _changed(
+        self,
+        node: exp.Update | exp.Delete,
+        target: exp.Expr | None,
+        relations: list[exp.Expr],
+        set_columns: list[exp.Expr],
+    ) -> None:
+        """An UPDATE or DELETE: its target may be an alias of one of its relations."""
+        ctes = self._query.with_ctes(node, {})
+        changed = changed_relation(target, relations)
         for relation in relations:
-            is_target = (
-                isinstance(relation, exp.Table)
-                and wanted
-                and (
-                    relation.alias.lower() == wanted
-                    or (not relation.alias and relation.name.lower() == wanted)
-                )
-            )
-            if is_target and relation is not target:
-                found = exp.Table(
-                    **{k: v for k, v in relation.args.items() if k in ("this", "db", "catalog")}
-                )
-            elif isinstance(relation, exp.Table):
-                bare = exp.Table(**{k: v for k, v in relation.args.items() if k != "joins"})
-                self._query.frame(bare, ctes)
-            else:
-                self._query.frame(relation, ctes)
-        return found
+            if relation is not changed or not isinstance(relation, exp.Table):
+                self._query.frame(alone(relation), ctes)
+        for entry in node.expressions if isinstance(node, exp.Update) else ():
+            self._query.nested(entry, ctes)
+        self._query.nested(node.args.get("where"), ctes)
+        self._change(changed if changed is not None else target, node, columns=set_columns)
+
+    def _change(
+        self,
+        target: exp.Expr | None,
+        node: exp.Expr,
+        frame: Frame | None = None,
+        columns: Iterable[exp.Expr] = (),
+    ) -> None:
+        """Note that the table behind the target is written."""
+        if target is None:
+            return
+        try:
+            table = changed_table(target, ctes_of(node), columns)
+        except UnclearTargetError:
+            self._session.gap(f"which of several tables {target.alias_or_name!r} changes is not known")
+            return
+        self._tables.write(table, frame)
 
     def _truncate(self, node: exp.TruncateTable) -> None:
         for table in node.expressions:
-            self._write(table, replaces=True)
+            self._tables.write(table, replaces=True)
 
     def _copy(self, node: exp.Copy) -> None:
         if node.args.get("kind"):
-            self._write(node.this)
+            self._tables.write(node.this)
             return
         self._query.frame(node.this, {})
         for file in node.args.get("files") or ():
-            found = self._path(file.name) if "/" in file.name else None
+            found = self._tables.at_path(file.name) if "/" in file.name else None
             if isinstance(found, Table):
                 self._session.write(found)
 
@@ -354,25 +246,55 @@ class StatementRunner:
     def _alter(self, node: exp.Alter) -> None:
         for action in node.args.get("actions") or ():
             if isinstance(action, exp.AlterRename) and isinstance(node.this, exp.Table):
-                self._write(action.this, self._read(node.this))
+                self._tables.write(action.this, self._tables.read(node.this))
+                self._tables.drop(node.this)
 
     def _drop(self, node: exp.Drop) -> None:
-        names = [node.this, *(node.args.get("tables") or ())]
-        for table in names:
-            if isinstance(table, exp.Table) and not table.args.get("db"):
-                self._session.views.pop(table.name.lower(), None)
+        if str(node.args.get("kind") or "").upper() in ("TABLE", "VIEW"):
+            for table in [node.this, *(node.args.get("tables") or ())]:
+                self._tables.drop(table)
+
+    def _attach(self, node: exp.Attach) -> None:
+        """DuckDB's ``ATTACH 'path' AS name (TYPE delta)``: the name is the table."""
+        source = node.this.this if isinstance(node.this, exp.Alias) else node.this
+        path = source.name if isinstance(source, exp.Literal) else ""
+        found = self._tables.at_path(path) if "/" in path else None
+        if found is not None:
+            name = node.this.alias or path.rstrip("/").rpartition("/")[2]
+            self._session.views[name.lower()] = (
+                found if isinstance(found, Frame) else self._session.read(found)
+            )
+
+    def _declare(self, node: exp.Declare) -> None:
+        for query in node.find_all(exp.Subquery):
+            self._query.frame(query, {})
+        self._variables.declare(node)
 
     def _execute(self, node: exp.Expr) -> None:
-        literal = next(
-            (entry for entry in node.expressions if isinstance(entry, exp.National | exp.Literal)), None
-        )
-        if isinstance(node, exp.ExecuteSql) and literal is not None and literal is node.expressions[0]:
-            self._run_text(literal.name)
+        if isinstance(node, exp.ExecuteSql):
+            texts = [e.expression if isinstance(e, exp.EQ) else e for e in node.expressions[:1]]
+            if texts:
+                self._run_text(self._variables.value(texts[0]))
             return
         name = node.this.sql(dialect="tsql") if isinstance(node.this, exp.Expr) else str(node.this)
-        if name.lower().lstrip("[").startswith(("sp_", "sys.")) and "executesql" not in name.lower():
+        if name.lower().endswith("sp_rename"):
+            self._rename([self._variables.value(argument) for argument in node.expressions])
+            return
+        if name.lower().lstrip("[").startswith(("sp_", "sys.")):
             return
         self._session.gap(f"what the stored procedure {name} does is not known here; declare it in `writers`")
+
+    def _rename(self, arguments: list[Any]) -> None:
+        """T-SQL's ``sp_rename 'schema.table', 'new name'``."""
+        texts = [str(a.value) for a in arguments if isinstance(a, Const)]
+        if len(texts) != len(arguments) or len(texts) < 2:
+            self._session.gap("what sp_rename renames is only known when the notebook runs")
+        elif len(texts) == 2 or texts[2].upper() == "OBJECT":
+            source = exp.to_table(texts[0], dialect="tsql")
+            target = source.copy()
+            target.set("this", exp.to_identifier(texts[1]))
+            self._tables.write(target, self._tables.read(source))
+            self._tables.drop(source)
 
     def _command(self, node: exp.Command) -> None:
         word = str(node.this).upper()
@@ -406,6 +328,8 @@ class StatementRunner:
         exp.Use: _use,
         exp.Alter: _alter,
         exp.Drop: _drop,
+        exp.Attach: _attach,
+        exp.Declare: _declare,
         exp.Execute: _execute,
         exp.ExecuteSql: _execute,
     }

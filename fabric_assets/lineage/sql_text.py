@@ -26,7 +26,9 @@ _NESTED = r"\((?:[^()]|\([^()]*\))*\)"
 _TSQL_BULK = re.compile(
     rf"OPENROWSET\s*\(\s*BULK\s*N?('[^']*')(?:[^()]|{_NESTED})*\)(?:\s*WITH\s*{_NESTED})?", re.IGNORECASE
 )
-_TSQL_SET = re.compile(r"\ASET\s+@\w+\s*[-+*/]?=\s*", re.IGNORECASE)
+_TSQL_SET = re.compile(r"\ASET\s+(@\w+)\s*([-+*/]?)=\s*", re.IGNORECASE)
+_TSQL_TOP = re.compile(r"\A(DELETE|UPDATE|INSERT)\s+TOP\s*\([^)]*\)(?:\s*PERCENT\b)?", re.IGNORECASE)
+_TSQL_DELETE_FROM = re.compile(r"\ADELETE\s+FROM\s+((?:\[[^\]]*\]|[\w.#])+)\s+FROM\b", re.IGNORECASE)
 _TSQL_CONDITION = re.compile(r"\A(?:IF|WHILE)\b(.*)\Z", re.IGNORECASE | re.DOTALL)
 _CREATE_COLUMNS = re.compile(
     r"\A(CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:\[[^\]]*\]|`[^`]*`|[\w.])+)\s*\(",
@@ -240,12 +242,19 @@ def prepared(statement: str, dialect: str) -> str:
         return re.sub(r"\A(INSERT\s+INTO)\s+TABLE\b", r"\1", statement, flags=re.IGNORECASE)
     if dialect == "tsql":
         statement = _TSQL_CLONE.sub(r"\g<head> CLONE \g<source>", statement)
-        statement = _TSQL_SET.sub("SELECT ", statement)
+        statement = _TSQL_SET.sub(_selected, statement)
+        statement = _TSQL_TOP.sub(r"\1", statement)
+        statement = _TSQL_DELETE_FROM.sub(r"DELETE \1 FROM", statement)
         condition = _TSQL_CONDITION.match(statement)
         if condition:
             return f"SELECT CASE WHEN {condition[1]} THEN 1 END"
         return _TSQL_BULK.sub(r"openrowset(\1)", statement)
     return statement
+
+
+def _selected(match: re.Match[str]) -> str:
+    name, operator = match.groups()
+    return f"SELECT {name} = {f'{name} {operator} ' if operator else ''}"
 
 
 def is_too_deep(statement: str) -> bool:

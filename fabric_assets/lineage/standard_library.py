@@ -5,12 +5,16 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from fabric_assets.lineage.classes import as_dictionary, replaced
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.paths import joined_path
 from fabric_assets.lineage.python_calls import copied, dictionary, mapped
 from fabric_assets.lineage.values import (
+    AUTO,
     Bound,
     ClassValue,
     Const,
+    FieldFactory,
     Function,
     Instance,
     Items,
@@ -18,9 +22,8 @@ from fabric_assets.lineage.values import (
     Mapping,
     Never,
     Partial,
-    Text,
+    Template,
     Unknown,
-    concatenate,
     from_python,
     map_options,
     options_of,
@@ -55,7 +58,7 @@ def call_standard_library(
         "pathlib.PurePosixPath",
         "pathlib.PosixPath",
     ):
-        return map_options(_joined_path, arguments, interpreter.session.branches) if arguments else Const(".")
+        return map_options(joined_path, arguments, interpreter.session.branches) if arguments else Const(".")
     if name in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run"):
         return arguments[-1] if arguments else Unknown()
     if name == "json.loads":
@@ -98,6 +101,22 @@ def call_standard_library(
         return copied(interpreter, "list", first) if arguments else Items([])
     if name == "collections.namedtuple" and len(arguments) > 1:
         return _named_tuple(arguments[0], arguments[1])
+    if name in ("string.Template", "jinja2.Template") and arguments:
+        return map_options(
+            lambda text: Template(text_of(text), name.startswith("jinja2")),
+            [first],
+            interpreter.session.branches,
+        )
+    if name == "enum.auto":
+        return AUTO
+    if name in ("dataclasses.field", "pydantic.Field"):
+        if "default_factory" in keywords:
+            return FieldFactory(keywords["default_factory"])
+        return keywords.get("default", first)
+    if name == "dataclasses.asdict" and isinstance(first, Instance):
+        return as_dictionary(first)
+    if name == "dataclasses.replace":
+        return replaced(first, keywords)
     if name in ("sys.exit", "os._exit"):
         return Never()
     return None
@@ -133,27 +152,12 @@ def _named_tuple(name: Any, fields: Any) -> Any:
     except ValueError:
         return Unknown()
     names = plain.replace(",", " ").split() if isinstance(plain, str) else [str(field) for field in plain]
-    return ClassValue(str(name.value) if isinstance(name, Const) else "", {}, fields=tuple(names))
+    title = str(name.value) if isinstance(name, Const) else ""
+    return ClassValue(title, {}, fields=tuple(names), kind="tuple")
 
 
 def _callable(value: Any) -> bool:
     return any(isinstance(option, Function | Partial) for _, option in options_of(value))
-
-
-def _joined_path(*parts: Any) -> Any:
-    texts: list[Const | Text] = []
-    for part in parts:
-        text = text_of(part)
-        absolute = isinstance(text, Const) and str(text.value).startswith("/")
-        if texts and not absolute:
-            texts.append(Const("/"))
-        elif absolute:
-            texts.clear()
-        texts.append(text)
-    joined = concatenate(texts)
-    if isinstance(joined, Const):
-        return Const(re.sub(r"(?<!:)/{2,}", "/", joined.value), joined.overridable)
-    return joined
 
 
 def _json(text: Any) -> Any:

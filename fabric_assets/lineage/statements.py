@@ -4,8 +4,9 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fabric_assets.lineage.classes import make_class
 from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Flow, Interpreter, _loaded
-from fabric_assets.lineage.values import ClassValue, Const, Function, Items, Lib, Never, Scope, Unknown
+from fabric_assets.lineage.values import Const, Function, Items, Lib, Never, Scope, Unknown
 
 
 def _expression(interpreter: Interpreter, node: ast.Expr) -> Flow:
@@ -68,12 +69,13 @@ def _class(interpreter: Interpreter, node: ast.ClassDef) -> Flow:
         names = interpreter.scope.names
     finally:
         interpreter.scope = outer
-    inherited = tuple(f for base in bases if isinstance(base, ClassValue) for f in base.fields)
-    value = ClassValue(node.name, names, bases, (*inherited, *(f for f in fields if f not in inherited)))
+    for attribute in names.values():
+        if isinstance(attribute, Function):
+            attribute.scope = outer
+    value = make_class(interpreter, node.name, names, bases, fields)
     for attribute in names.values():
         if isinstance(attribute, Function):
             attribute.owner = value
-            attribute.scope = outer
     interpreter.bind(node.name, value)
     return Flow.NEXT
 

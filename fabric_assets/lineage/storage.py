@@ -85,3 +85,15 @@ def write_path(
     for found in session.tables_named(path, what=what, is_path=True, quiet=quiet):
         if isinstance(found, Table):
             session.write(found, frame, replaces=replaces)
+
+
+def drop_path(interpreter: "Interpreter", path: Any, what: str) -> None:
+    """Note that the table below a path is dropped, if it is one."""
+    session = interpreter.session
+    catalog = session.resolver.catalog
+    for found in session.tables_named(path, what=what, is_path=True, quiet=True):
+        # Where there are schemas, a folder directly below Tables is one of them and no table.
+        if isinstance(found, Table) and (
+            found.schema or not catalog.has_schemas(found.workspace, found.lakehouse)
+        ):
+            session.drop(found)

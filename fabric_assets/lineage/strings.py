@@ -5,6 +5,7 @@ import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fabric_assets.lineage.paths import path_method
 from fabric_assets.lineage.values import (
     MAX_TEXT,
     Const,
@@ -139,6 +140,9 @@ def text_method(value: Const | Text, name: str, arguments: Sequence[Any], keywor
         if name == "format_map" and arguments and isinstance(arguments[0], Mapping):
             keywords = arguments[0].entries
         return format_method(value, [] if name == "format_map" else arguments, keywords)
+    moved = path_method(value, name, arguments)
+    if moved is not None:
+        return moved
     if name not in _METHODS:
         return Unknown()
     try:

@@ -14,7 +14,9 @@ DEFAULT_LAKEHOUSE = "zzdefaultlakehousezz"
 """Stands for the notebook's default lakehouse in computed paths and names."""
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NO_WORKSPACE = "00000000-0000-0000-0000-000000000000"
+NO_WORKSPACE = "00000000-0000-0000-0000-000000000000"
+"""The GUID that Fabric writes in place of that of the own workspace."""
+
 _ONELAKE = re.compile(r"(?:abfss?|https?|onelake|wasbs?)://([^?#]*)", re.IGNORECASE)
 _ITEM_TYPES = re.compile(
     r"\.(lakehouse|warehouse|datawarehouse|lakewarehouse|kqldatabase|sqldatabase|mirroreddatabase)$",
@@ -86,7 +88,7 @@ class Catalog:
         """Identity of a workspace that a source names."""
         name = name_or_id.strip().lower()
         name = self.workspace_names.get(name, name)
-        if name in ("", _NO_WORKSPACE, THIS_WORKSPACE) or name in self.home_names:
+        if name in ("", NO_WORKSPACE, THIS_WORKSPACE) or name in self.home_names:
             return HOME
         return name
 

@@ -81,10 +81,16 @@ class Items:
 
 @dataclass(eq=False)
 class Mapping:
-    """A dictionary with constant keys; ``complete``: there are no more entries than these."""
+    """A dictionary; ``complete``: there are no more entries than these.
+
+    Attributes:
+        entries: values by key: a plain value, or a member of an enumeration.
+        is_record: it is an object of a library whose entries are attributes as well.
+    """
 
     entries: dict[Any, Any]
     complete: bool = True
+    is_record: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,12 +132,26 @@ class Partial:
 
 @dataclass(eq=False)
 class ClassValue:
-    """A class of a notebook."""
+    """A class of a notebook.
+
+    Attributes:
+        fields: names of a dataclass or named tuple, in order.
+        kind: ``enumeration``, ``value enumeration`` (its members are texts or numbers as well), ``tuple``,
+            ``dictionary``; empty for all else.
+        members: of an enumeration.
+    """
 
     name: str
     attributes: dict[str, Any]
     bases: tuple[Any, ...] = ()
     fields: tuple[str, ...] = ()
+    kind: str = ""
+    members: dict[str, "Instance"] = field(default_factory=dict)
+
+    @property
+    def is_enumeration(self) -> bool:
+        """Its objects are those that its body names."""
+        return self.kind.endswith("enumeration")
 
     def lookup(self, name: str, depth: int = 0) -> Any | None:
         """The attribute of the class or of its bases."""
@@ -151,6 +171,63 @@ class Instance:
 
     attributes: dict[str, Any]
     cls: ClassValue | None = None
+
+
+@dataclass(frozen=True)
+class FieldFactory:
+    """``dataclasses.field(default_factory=function)``."""
+
+    function: Any
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text with fields: ``string.Template`` or, with ``is_jinja``, ``jinja2.Template``."""
+
+    text: "Const | Text"
+    is_jinja: bool = False
+
+
+AUTO = Unknown("the value that auto() gives")
+"""The value of ``enum.auto()``."""
+
+NO_KEY = object()
+"""No key of a dictionary that is known."""
+
+
+def as_key(value: Any) -> Any:
+    """The key of a dictionary that a value is, ``NO_KEY`` if it is not known."""
+    if isinstance(value, Const) and isinstance(
+        value.value, str | int | float | bool | bytes | tuple | type(None)
+    ):
+        return value.value
+    if isinstance(value, Instance) and value.cls is not None and value.cls.is_enumeration:
+        return value
+    return NO_KEY
+
+
+def from_key(key: Any) -> Any:
+    """The value of a key of a dictionary."""
+    return key if isinstance(key, Instance) else Const(key)
+
+
+def find_entry(mapping: Mapping, value: Any) -> Any:
+    """The key of the dictionary that a value is, ``NO_KEY`` if there is none."""
+    for candidate in (value, unwrapped(value)):
+        key = as_key(candidate)
+        try:
+            if key is not NO_KEY and key in mapping.entries:
+                return key
+        except TypeError:
+            continue
+    return NO_KEY
+
+
+def unwrapped(value: Any) -> Any:
+    """The text or number that a member of such an enumeration is; all else as it is."""
+    if isinstance(value, Instance) and value.cls is not None and value.cls.kind == "value enumeration":
+        return value.attributes["value"]
+    return value
 
 
 @dataclass(frozen=True)
@@ -235,13 +312,14 @@ def to_python(value: Any) -> Any:
     Raises:
         ValueError: a part of it is not known.
     """
+    value = unwrapped(value)
     if isinstance(value, Const):
         return value.value
     if isinstance(value, Items) and value.complete:
         items = [to_python(item) for item in value.items]
         return tuple(items) if value.kind == "tuple" else items
     if isinstance(value, Mapping) and value.complete:
-        return {key: to_python(item) for key, item in value.entries.items()}
+        return {to_python(from_key(key)): to_python(item) for key, item in value.entries.items()}
     raise ValueError("not a constant")
 
 
@@ -346,6 +424,7 @@ def reason_of(value: Any) -> str:
 
 def text_of(value: Any) -> Const | Text:
     """The value as part of a text, as ``str()`` would give it."""
+    value = unwrapped(value)
     if isinstance(value, Text):
         return value
     if isinstance(value, Const):

@@ -10,7 +10,7 @@ from typing import Any
 
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.source import NotebookSource, parse_notebook
-from fabric_assets.lineage.tables import HOME, Catalog, Item
+from fabric_assets.lineage.tables import HOME, NO_WORKSPACE, Catalog, Item, is_guid
 
 _CONTENT_FILES = tuple(f"notebook-content.{suffix}" for suffix in ("py", "sql", "scala", "r", "ipynb"))
 _STORES = {"Lakehouse": False, "Warehouse": True, "SQLDatabase": True, "MirroredDatabase": True}
@@ -202,13 +202,13 @@ def build_catalog(
             if identifier:
                 names_by_id.setdefault(identifier.lower(), name.lower())
     names_by_id.update(config.lakehouses)
-    workspaces: dict[str, Counter[str]] = {}
-    for own, identifier, name, workspace in attached:
-        known = names_by_id.get(identifier.lower(), name.lower())
-        if workspace and (known in stores or not stores):
-            workspaces.setdefault(own, Counter())[workspace.lower()] += 1
     home = {name.lower() for name in (*source.names, *config.workspace)}
     names = {key.lower(): value.lower() for key, value in config.workspaces.items()}
+    candidates = [
+        row for row in attached if names_by_id.get(row[1].lower(), row[2].lower()) in stores or not stores
+    ]
+    settled = any(is_guid(name) for name in home)
+    workspaces = _named_workspaces([row for row in candidates if row[0] != HOME or not settled], source.items)
     for own, guid in _home_guids(workspaces).items():
         if guid in names:
             continue
@@ -217,6 +217,35 @@ def build_catalog(
         else:
             names[guid] = own
     return Catalog(source.items, names_by_id, frozenset(home), names, frozenset(lakehouses))
+
+
+def _named_workspaces(
+    attached: list[tuple[str, str, str, str]], items: Iterable[Item]
+) -> dict[str, Counter[str]]:
+    """The workspaces of default lakehouses that may be the notebooks' own, by that: how many notebooks name each.
+
+    Who leaves the workspace out means its own. Where some do, a workspace that is named counts only if it is named
+    with the GUID of a lakehouse that is known to lie here: another may have lakehouses of the same names.
+    """
+    here: dict[str, set[str]] = {}
+    for item in items:
+        here.setdefault(item.workspace, set()).update(item.ids)
+    for own, identifier, _, workspace in attached:
+        if _is_own(workspace):
+            here.setdefault(own, set()).update({identifier.lower()} - {""})
+    found: dict[str, Counter[str]] = {}
+    certain: dict[str, Counter[str]] = {}
+    for own, identifier, _, workspace in attached:
+        if not _is_own(workspace):
+            found.setdefault(own, Counter())[workspace.lower()] += 1
+            if identifier.lower() in here.get(own, ()):
+                certain.setdefault(own, Counter())[workspace.lower()] += 1
+    leave_it_out = {own for own, _, _, workspace in attached if _is_own(workspace)}
+    return {own: counted for own, counted in found.items() if own not in leave_it_out} | certain
+
+
+def _is_own(workspace: str) -> bool:
+    return workspace.strip().lower() in ("", NO_WORKSPACE)
 
 
 def _home_guids(workspaces: Mapping[str, Counter[str]]) -> dict[str, str]:

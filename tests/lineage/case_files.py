@@ -41,7 +41,9 @@ def load(name: str, separator: str = "") -> list[object]:
             if key == "unresolved":
                 values[key] = [rest.strip()]
             else:
-                values[key] = sorted(re.findall(r"my lake\.my table|lake\.odd name|\S+", rest))
+                values[key] = sorted(
+                    re.findall(r"my lake\.my table|lake\.odd name|wh\.dbo\.odd name|\S+", rest)
+                )
         case = Case(
             values["reads"],
             values["writes"],
@@ -83,9 +85,13 @@ def analyzed(
 
 
 def shown(notebook: NotebookLineage) -> dict[str, object]:
-    """What a case compares; a table of another workspace has that behind it."""
+    """What a case compares: dropped tables among the written; a table of another workspace has that behind it."""
 
     def names(tables: object) -> list[str]:
         return sorted(f"{t}@{t.workspace}" if t.workspace else str(t) for t in tables)  # type: ignore[attr-defined]
 
-    return {"reads": names(notebook.reads), "writes": names(notebook.writes), "calls": sorted(notebook.calls)}
+    return {
+        "reads": names(notebook.reads),
+        "writes": names((*notebook.writes, *notebook.drops)),
+        "calls": sorted(notebook.calls),
+    }

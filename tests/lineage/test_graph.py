@@ -93,3 +93,24 @@ def test_ignore_rules_match_any_part() -> None:
     notebooks = analyzed({"A": _write("a"), "B": _write("b", "a"), "C": _write("c", "a")}).notebooks
     assert [e.downstream for e in build_graph(notebooks, ignore=[IgnoreRule(downstream="C")]).edges] == ["B"]
     assert build_graph(notebooks, ignore=[IgnoreRule(table="lake.a")]).edges == ()
+
+
+def test_a_drop_races_but_nobody_waits_for_it() -> None:
+    drop = ["spark.sql('DROP TABLE IF EXISTS t')"]
+    lineage = analyzed({"Drop": drop, "Load": _write("t"), "Report": _write("r", "t")})
+    assert _edges(lineage) == [("Load", "Report")]
+    assert [(race.kind, race.notebooks) for race in lineage.graph.races] == [
+        ("write-write", ("Drop", "Load")),
+        ("read-write", ("Report", "Drop")),
+    ]
+    entry = lineage.to_json()["notebooks"][0]
+    assert (entry["name"], entry["writes"]) == ("Drop", ["lake.t"])
+    assert not lineage.notebooks[0].writes
+
+
+def test_what_is_dropped_and_made_again_is_written() -> None:
+    lineage = analyzed(
+        {"Load": ["spark.sql('DROP TABLE IF EXISTS t')", *_write("t")], "Report": _write("r", "t")}
+    )
+    assert _edges(lineage) == [("Load", "Report")]
+    assert lineage.graph.races == ()

@@ -218,6 +218,49 @@ def test_reads_ipynb_scala_and_sql_notebooks_in_nested_folders(tmp_path: Path) -
     assert "JSON" in notebooks["loose"].unresolved[0].reason
 
 
+_ONE, _OTHER = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader", "is_edge"),
+    [
+        pytest.param("", "", True, id="both-leave-it-out"),
+        pytest.param(_ONE, _ONE, True, id="both-name-the-same"),
+        pytest.param("", "00000000-0000-0000-0000-000000000000", True, id="zeros-mean-the-own"),
+        pytest.param("", _ONE, False, id="one-names-another"),
+        pytest.param(_OTHER, _ONE, False, id="two-others"),
+    ],
+)
+def test_lakehouses_of_one_name_in_two_workspaces_are_two(writer: str, reader: str, is_edge: bool) -> None:
+    parts = {
+        "A": {
+            "notebook-content.py": git_text(
+                ["spark.range(1).write.saveAsTable('t')"], "Gold", workspace=writer
+            )
+        },
+        "B": {"notebook-content.py": git_text(["spark.table('t')"], "Gold", workspace=reader)},
+        "C": {"notebook-content.py": git_text(["spark.table('t')"], "Gold", workspace=reader)},
+    }
+    edges = analyze(WorkspaceSource.from_definitions(parts)).graph.edges
+    assert [(edge.upstream, edge.downstream) for edge in edges] == (
+        [("A", "B"), ("A", "C")] if is_edge else []
+    )
+
+
+def test_a_workspace_is_the_own_if_it_is_named_with_a_lakehouse_that_lies_here() -> None:
+    guid = "99999999-9999-9999-9999-999999999999"
+    named = git_text(["spark.table('t')"], "Gold", workspace=_ONE).replace(
+        b'"default_lakehouse_name"', f'"default_lakehouse": "{guid}", "default_lakehouse_name"'.encode()
+    )
+    left_out = git_text(["spark.range(1).write.saveAsTable('t')"], "Gold")
+    parts = {"A": {"notebook-content.py": left_out}, "B": {"notebook-content.py": named}}
+    assert not analyze(WorkspaceSource.from_definitions(parts)).graph.edges
+    source = WorkspaceSource.from_definitions(parts, (Item("Gold", (guid,)),))
+    assert [(edge.upstream, edge.downstream) for edge in analyze(source).graph.edges] == [("A", "B")]
+    elsewhere = WorkspaceSource.from_definitions(parts, (Item("Gold"),), ("here", _OTHER))
+    assert not analyze(elsewhere).graph.edges
+
+
 def test_two_workspaces_below_one_folder_stay_apart(tmp_path: Path) -> None:
     for workspace in ("sales", "finance"):
         for name, cell in {

@@ -111,7 +111,7 @@ CACHE TABLE kept AS SELECT * FROM a; SELECT * FROM kept
 --
 DESCRIBE HISTORY a; SHOW TABLES; OPTIMIZE a ZORDER BY (x); VACUUM a RETAIN 168 HOURS; ANALYZE TABLE a COMPUTE STATISTICS
 
---
+-- writes: lake.a
 SET spark.sql.x = 1; DROP TABLE IF EXISTS a; CREATE SCHEMA IF NOT EXISTS s; ALTER TABLE a ADD COLUMNS (x INT)
 
 -- reads: gold.a
@@ -132,7 +132,7 @@ SELECT 'it''s', 'a\'; b' FROM a; SELECT 1
 -- writes: lake.t
 RESTORE TABLE t TO VERSION AS OF 2
 
--- reads: lake.old | writes: lake.new
+-- reads: lake.old | writes: lake.new lake.old
 ALTER TABLE old RENAME TO new
 
 -- unresolved: 1
@@ -161,3 +161,9 @@ SELECT transform(xs, x -> x + 1), filter(ys, y -> y.b > 0) FROM a
 
 -- reads: lake.a lake.b
 SELECT /*+ BROADCAST(b) */ * FROM a LEFT ANTI JOIN b ON a.id <=> b.id
+
+-- writes: gold.t lake.v
+DROP TABLE IF EXISTS gold.t; DROP VIEW v
+
+-- reads: lake.a
+CREATE TEMP VIEW v AS SELECT * FROM a; DROP VIEW v

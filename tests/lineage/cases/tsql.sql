@@ -133,3 +133,80 @@ END
 -- reads: wh.dbo.k
 SELECT * FROM OPENROWSET(BULK 'https://onelake.dfs.fabric.microsoft.com/w/L.Lakehouse/Files/x.parquet', FORMAT = 'PARQUET')
 WITH (a VARCHAR(10)) AS r JOIN dbo.k ON k.a = r.a
+
+-- reads: wh.stg.orders | writes: wh.stg.orders
+WITH ranked AS (SELECT *, ROW_NUMBER() OVER (PARTITION BY id ORDER BY at DESC) AS rn FROM stg.orders)
+DELETE FROM ranked WHERE rn > 1
+
+-- reads: wh.dbo.a | writes: wh.dbo.a
+WITH r AS (SELECT * FROM a) DELETE r WHERE x = 1
+
+-- reads: wh.dbo.a wh.dbo.c | writes: wh.dbo.a
+WITH r AS (SELECT * FROM a), s AS (SELECT * FROM r WHERE y > 0)
+DELETE x FROM s AS x JOIN c ON c.id = x.id
+
+-- reads: wh.dbo.b wh.stg.orders | writes: wh.stg.orders
+WITH q AS (SELECT o.price, b.y FROM stg.orders AS o JOIN b ON o.id = b.id) UPDATE q SET price = y
+
+-- reads: wh.dbo.b wh.stg.orders | unresolved: 1
+WITH q AS (SELECT * FROM stg.orders AS o JOIN b ON o.id = b.id) UPDATE q SET price = 1
+
+-- reads: wh.dbo.a wh.dbo.b | writes: wh.dbo.a
+WITH r AS (SELECT * FROM a) MERGE INTO r USING b ON r.id = b.id WHEN MATCHED THEN DELETE;
+
+-- reads: wh.dbo.a | writes: wh.dbo.a
+UPDATE d SET d.x = 1 FROM (SELECT TOP 5 * FROM a) AS d
+
+-- reads: wh.dbo.a
+SELECT * INTO #t FROM dbo.a; WITH c AS (SELECT * FROM #t) DELETE FROM c
+
+-- writes: wh.dbo.a wh.dbo.b
+DELETE TOP (10) FROM a; DELETE dbo.b WHERE x = 1
+
+-- reads: wh.dbo.b | writes: wh.dbo.a
+DELETE FROM a FROM dbo.a JOIN b ON a.id = b.id
+
+-- reads: wh.dbo.b | writes: wh.dbo.a
+UPDATE a SET x = 1 FROM dbo.a JOIN dbo.b ON a.id = b.id
+
+-- writes: wh.dbo.y wh.dbo.z
+DROP TABLE #t; DROP TABLE IF EXISTS dbo.z, y
+
+-- reads: wh.dbo.y | writes: wh.dbo.x
+DECLARE @sql NVARCHAR(MAX) = N'INSERT INTO x SELECT * FROM y'; EXEC sp_executesql @sql
+
+-- reads: wh.dbo.y | writes: wh.dbo.odd name
+DECLARE @t sysname = 'odd name', @sql NVARCHAR(MAX);
+SET @sql = N'INSERT INTO ' + QUOTENAME(@t) + CHAR(10) + CONCAT('SELECT * ', REPLACE('FROM {t}', '{t}', 'y'));
+SET @sql += ' WHERE a = 1';
+EXEC (@sql)
+
+-- writes: wh.dbo.z | unresolved: 1
+EXEC('TRUNCATE TABLE ' + @t); EXECUTE('TRUNCATE TABLE z')
+
+-- unresolved: 1
+DECLARE @s nvarchar(10)
+IF DATEPART(day, GETDATE()) = 1
+    SET @s = 'a'
+ELSE
+    SET @s = 'b'
+EXEC('TRUNCATE TABLE ' + @s)
+
+-- reads: wh.dbo.cfg | unresolved: 1
+DECLARE @s nvarchar(10)
+SELECT @s = text FROM cfg
+EXEC sys.sp_executesql @stmt = @s
+
+-- reads: wh.dbo.q
+EXEC sp_executesql N'SELECT * FROM q WHERE a = @a', N'@a int', @a = 1
+
+-- reads: wh.stg.orders | writes: wh.dbo.orders
+SELECT * INTO #orders FROM stg.orders; INSERT INTO orders SELECT * FROM #orders; DROP TABLE #orders
+
+-- reads: wh.stg.orders | writes: wh.dbo.orders
+CREATE TABLE #orders (id INT); INSERT INTO #orders SELECT id FROM stg.orders; TRUNCATE TABLE dbo.orders;
+INSERT INTO dbo.orders SELECT * FROM #orders; DELETE FROM #orders; TRUNCATE TABLE #orders; UPDATE #orders SET id = 1
+
+-- reads: wh.dbo.a wh.dbo.new wh.dbo.sales | writes: wh.dbo.sales wh.dbo.sales_old wh.dbo.new
+EXEC sp_rename 'dbo.sales', 'sales_old'; EXEC sys.sp_rename N'new', 'sales', 'OBJECT';
+EXEC sp_rename 'dbo.a.x', 'y', 'COLUMN'; SELECT * FROM a

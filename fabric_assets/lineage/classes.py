@@ -1,0 +1,220 @@
+"""Follows classes that notebooks define: objects, dataclasses, enumerations, named tuples."""
+
+from typing import Any
+
+from fabric_assets.lineage.functions import call_function
+from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.values import (
+    AUTO,
+    Bound,
+    ClassValue,
+    Const,
+    FieldFactory,
+    Function,
+    Instance,
+    Items,
+    Lib,
+    Mapping,
+    Partial,
+    Unknown,
+    map_options,
+    one_of,
+    options_of,
+)
+from fabric_assets.lineage.words import words
+
+_ENUMERATIONS = words("Enum Flag")
+_VALUE_ENUMERATIONS = words("StrEnum IntEnum IntFlag ReprEnum")
+_VALUE_TYPES = words("builtins.str builtins.int")
+
+
+def make_class(
+    interpreter: Interpreter,
+    name: str,
+    attributes: dict[str, Any],
+    bases: tuple[Any, ...],
+    own_fields: tuple[str, ...],
+) -> ClassValue:
+    """The class of a class statement.
+
+    Args:
+        interpreter: follows the methods that make the members of an enumeration.
+        name: of the class.
+        attributes: names that its body binds.
+        bases: values of its bases.
+        own_fields: names that its body annotates.
+    """
+    inherited = tuple(f for base in bases if isinstance(base, ClassValue) for f in base.fields)
+    fields = (*inherited, *(f for f in own_fields if f not in inherited))
+    value = ClassValue(name, attributes, bases, fields, _kind(bases))
+    if value.is_enumeration:
+        _make_members(interpreter, value)
+    return value
+
+
+def _kind(bases: tuple[Any, ...]) -> str:
+    kinds = {base.kind for base in bases if isinstance(base, ClassValue)} - {""}
+    if kinds:
+        return sorted(kinds)[-1]
+    names = {base.name for base in bases if isinstance(base, Lib)}
+    lasts = {name.rpartition(".")[2] for name in names}
+    if lasts & _VALUE_ENUMERATIONS or (lasts & _ENUMERATIONS and names & _VALUE_TYPES):
+        return "value enumeration"
+    if lasts & _ENUMERATIONS:
+        return "enumeration"
+    return "tuple" if "NamedTuple" in lasts else "dictionary" if "TypedDict" in lasts else ""
+
+
+def _make_members(interpreter: Interpreter, cls: ClassValue) -> None:
+    members: dict[str, Instance] = {}
+    for name, value in list(cls.attributes.items()):
+        if name.startswith("_") or isinstance(value, Function | ClassValue | Partial | Lib):
+            continue
+        if value is AUTO:
+            texts = any(isinstance(base, Lib) and base.name.endswith("StrEnum") for base in cls.bases)
+            value = Const(name.lower() if texts else len(members) + 1)
+        own = {"name": Const(name), "value": value, "_name_": Const(name), "_value_": value}
+        members[name] = cls.attributes[name] = Instance(own, cls)
+        initializer = cls.lookup("__init__")
+        if isinstance(initializer, Function):
+            arguments = value.items if isinstance(value, Items) and value.kind == "tuple" else [value]
+            call_function(interpreter, initializer, [members[name], *arguments], {})
+    cls.members = members
+
+
+def construct(
+    interpreter: Interpreter, cls: ClassValue, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """A new object of a class; of an enumeration the member with that value."""
+    if cls.is_enumeration:
+        return _member_of_value(interpreter, cls, arguments)
+    if cls.kind == "dictionary":
+        return Mapping(dict(keywords), complete=not arguments)
+    instance = Instance({}, cls)
+    initializer = cls.lookup("__init__")
+    if isinstance(initializer, Function):
+        call_function(interpreter, initializer, [instance, *arguments], keywords)
+        return instance
+    for name in cls.fields:
+        default = cls.lookup(name)
+        if isinstance(default, FieldFactory):
+            instance.attributes[name] = interpreter.invoke(default.function, [])
+    for name, value in zip(cls.fields, arguments, strict=False):
+        instance.attributes[name] = value
+    instance.attributes.update(keywords)
+    after = cls.lookup("__post_init__")
+    if isinstance(after, Function):
+        call_function(interpreter, after, [instance], {})
+    return instance
+
+
+def _member_of_value(interpreter: Interpreter, cls: ClassValue, arguments: list[Any]) -> Any:
+    def member_of(wanted: Any) -> Any:
+        if isinstance(wanted, Instance) and wanted.cls is cls:
+            return wanted
+        if isinstance(wanted, Const):
+            for found in cls.members.values():
+                value = found.attributes["value"]
+                if isinstance(value, Const) and value.value == wanted.value:
+                    return found
+        return Unknown()
+
+    return (
+        map_options(member_of, arguments[:1], interpreter.session.branches)
+        if len(arguments) == 1
+        else Unknown()
+    )
+
+
+def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) -> Any | None:
+    """The attribute of an object or class, methods bound to it; ``None`` if it is not known."""
+    if isinstance(owner, ClassValue):
+        found = owner.lookup(name)
+        if isinstance(found, Function) and "classmethod" in found.decorators:
+            return Partial(found, (owner,))
+        if found is None and name == "__members__":
+            return Mapping(dict(owner.members))
+        return found
+    if name in owner.attributes:
+        return owner.attributes[name]
+    if name in ("__dict__", "_asdict"):
+        fields = as_dictionary(owner)
+        return fields if name == "__dict__" else Partial(Lib("copy.copy"), (fields,))
+    found = owner.cls.lookup(name) if owner.cls is not None else None
+    if isinstance(found, Function):
+        if "staticmethod" in found.decorators:
+            return found
+        if "classmethod" in found.decorators:
+            return Partial(found, (owner.cls,))
+        if "property" in found.decorators or "cached_property" in found.decorators:
+            return call_function(interpreter, found, [owner], {})
+        return Partial(found, (owner,))
+    return found
+
+
+def parent(interpreter: Interpreter) -> Any:
+    """What ``super()`` gives in the method that is being followed."""
+    owner = interpreter.owners[-1] if interpreter.owners else None
+    instance = interpreter.lookup("self")
+    if isinstance(owner, ClassValue) and isinstance(instance, Instance):
+        return Instance(instance.attributes, ClassValue("super", {}, owner.bases))
+    return Bound(Unknown(), "super")
+
+
+def as_dictionary(value: Instance) -> Mapping:
+    """The fields of an object, as ``dataclasses.asdict`` gives them."""
+    entries: dict[Any, Any] = {}
+    if value.cls is not None:
+        defaults = ((name, value.cls.lookup(name)) for name in value.cls.fields)
+        entries = {name: default for name, default in defaults if default is not None}
+    entries.update(value.attributes)
+    return Mapping({k: as_dictionary(v) if _is_record(v) else v for k, v in entries.items()})
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, Instance) and value.cls is not None and not value.cls.is_enumeration
+
+
+def replaced(value: Any, keywords: dict[str, Any]) -> Any:
+    """A copy of an object with some fields replaced, as ``dataclasses.replace`` makes it."""
+    copies = [
+        (
+            guard,
+            Instance({**option.attributes, **keywords}, option.cls)
+            if isinstance(option, Instance)
+            else Unknown(),
+        )
+        for guard, option in options_of(value)
+    ]
+    return one_of(copies)
+
+
+def printed(interpreter: Interpreter, value: Any) -> Any:
+    """The value as ``str()`` takes it: objects with ``__str__`` as what that returns."""
+    if not any(isinstance(option, Instance) for _, option in options_of(value)):
+        return value
+    results = []
+    for guard, option in options_of(value):
+        method = (
+            option.cls.lookup("__str__") if isinstance(option, Instance) and option.cls is not None else None
+        )
+        if isinstance(method, Function) and interpreter.call_stack.count(method.node) < 2:
+            results.append((guard, call_function(interpreter, method, [option], {})))
+        else:
+            results.append((guard, option))
+    return one_of(results)
+
+
+def compared_members(left: Any, right: Any) -> bool | None:
+    """Whether two members of enumerations are equal, ``None`` if these are no members."""
+    if _is_member(left) and _is_member(right):
+        return bool(left.cls.name == right.cls.name and left.attributes["name"] == right.attributes["name"])
+    for one, other in ((left, right), (right, left)):
+        # A member of a plain enumeration equals no text; the others are compared by their values.
+        if _is_member(one) and isinstance(other, Const) and one.cls.kind == "enumeration":
+            return False
+    return None
+
+
+def _is_member(value: Any) -> bool:
+    return isinstance(value, Instance) and value.cls is not None and value.cls.is_enumeration
