@@ -69,15 +69,17 @@ def partitioned_job() -> dg.JobDefinition:
     return defs().resolve_job_def(ONE_PROCESS_JOB)
 
 
-def measure(notebooks: int, partitions: int) -> Figures:
+def measure(notebooks: int, partitions: int, *, seconds: tuple[float, float] = _RUN_SECONDS) -> Figures:
     """Run it.
 
     Args:
         notebooks: how many.
         partitions: of each of them; so many runs there are.
+        seconds: least and most that a job instance takes.
     """
-    resource = {"calls_per_minute": _CALLS_PER_MINUTE, "poll_seconds": _POLL_SECONDS}
-    drawn = graphs.independent(notebooks, *_RUN_SECONDS, seed=1, session_start=(0.0, 0.0))
+    poll_seconds = min(_POLL_SECONDS, seconds[1])
+    resource = {"calls_per_minute": _CALLS_PER_MINUTE, "poll_seconds": poll_seconds}
+    drawn = graphs.independent(notebooks, *seconds, seed=1, session_start=(0.0, 0.0))
     graph = replace(Graph(drawn), partitions=partitions, resource=resource)
     with (
         tempfile.TemporaryDirectory() as name,
