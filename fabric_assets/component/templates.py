@@ -77,8 +77,6 @@ def _validated(context: dg.ResolutionContext, kind: Any, value: Any) -> Any:
 def _resolve(context: dg.ResolutionContext, value: Any) -> Any:
     if isinstance(value, BaseModel):
         value = {name: getattr(value, name) for name in value.model_fields_set}
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
     if isinstance(value, Mapping):
         return {key: _resolve(context.at_path(key), entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -144,6 +142,17 @@ def yaml_model(model: type[BaseModel]) -> type[BaseModel]:
     return create_model(model.__name__, __base__=_YamlModel, __doc__=summary, **fields)
 
 
+@cache
+def _yaml_model_of_dataclass(kind: type) -> type[BaseModel]:
+    texts = descriptions(kind)
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        fields[field.name] = (yaml_type(field.type), Field(default, description=texts.get(field.name)))
+    summary = (kind.__doc__ or "").partition("\n")[0]
+    return create_model(kind.__name__, __base__=_YamlModel, __doc__=summary, **fields)
+
+
 def descriptions(model: type) -> dict[str, str]:
     """What the section ``Attributes`` of docstrings says of each field; a class's own text before those it inherits."""
     found: dict[str, str] = {}
@@ -160,15 +169,15 @@ def yaml_type(kind: Any) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return yaml_model(kind)
-    if dataclasses.is_dataclass(kind):
-        return kind
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _yaml_model_of_dataclass(kind)
     if origin is Annotated:
         return kind if args[0] is str else kind | Template
     if origin in (Union, types.UnionType):
         return Union[tuple(yaml_type(arg) for arg in args)]  # noqa: UP007 -- of a tuple
     if origin is list:
         return list[yaml_type(args[0])]  # type: ignore[misc]
-    if origin is dict:
+    if origin in (dict, Mapping):
         return dict[str, yaml_type(args[1])]  # type: ignore[misc]
     if kind in (str, type(None)):
         return kind
