@@ -11,7 +11,7 @@ from fabric_assets.asset_names import NameRules
 from fabric_assets.commands.output import UsageError
 from fabric_assets.lineage import IgnoreRule, Lineage, LineageConfig, LineageConfigError, build_graph
 from fabric_assets.lineage.graph import Graph
-from fabric_assets.notebook_patterns import matches
+from fabric_assets.notebook_patterns import matches, nearest
 
 _COMPONENT_KEYS = {
     "source",
@@ -47,7 +47,15 @@ class CheckConfig:
     names: NameRules = field(default_factory=NameRules)
 
     def chosen(self, lineage: Lineage) -> Lineage:
-        """The lineage of the notebooks that are taken; configured dependencies count more than derived ones."""
+        """The lineage of the notebooks that are taken; configured dependencies count more than derived ones.
+
+        Raises:
+            UsageError: a pattern of ``include`` fits no notebook.
+        """
+        for pattern in self.include:
+            if not any(matches(notebook, pattern) for notebook in lineage.notebooks):
+                close = nearest(pattern.strip("*?"), (notebook.name for notebook in lineage.notebooks))
+                raise UsageError(f"--config: include: no notebook matches {pattern!r}{close}")
         notebooks = [
             notebook
             for notebook in lineage.notebooks

@@ -132,12 +132,12 @@ def yaml_model(model: type[BaseModel]) -> type[BaseModel]:
             kind = resolver.model_field_type or info.annotation
         description = info.description or texts.get(name)
         if info.is_required():
-            fields[name] = (kind, Field(description=description))
+            fields[name] = (kind, Field(description=description, repr=info.repr))
         else:
             default = info.get_default(call_default_factory=True, validated_data={})
             if isinstance(default, BaseModel):
                 default = default.model_dump(exclude_unset=True, mode="json")
-            fields[name] = (kind, Field(default, description=description))
+            fields[name] = (kind, Field(default, description=description, repr=info.repr))
     summary = (model.__doc__ or "").partition("\n")[0]
     return create_model(model.__name__, __base__=_YamlModel, __doc__=summary, **fields)
 

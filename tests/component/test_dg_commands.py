@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fabric_assets.local import serve_in_thread
 from tests.component.places import shop, write_project
 
 GOOD = """\
@@ -77,3 +78,21 @@ def test_the_definitions_are_checked(tmp_path: Path, broken: bool) -> None:
     assert (checked.returncode != 0) is broken, checked.stdout + checked.stderr
     if broken:
         assert "defs.yaml:5, attributes.include.0" in checked.stdout + checked.stderr
+
+
+def test_a_live_workspace_is_read_by_a_refresh_and_by_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path, "type: fabric_assets.FabricWorkspaceComponent\nattributes: {source: live}\n")
+    shop(tmp_path / "fabric" / "workspaces" / "Local")
+    with serve_in_thread(tmp_path / "fabric") as fabric:
+        monkeypatch.setenv("FABRIC_API_URL", fabric.url)
+        monkeypatch.setenv("FABRIC_WORKSPACE_ID", fabric.workspace_id)
+        monkeypatch.setenv("FABRIC_ACCESS_TOKEN", fabric.token)
+        refreshed = dg(tmp_path, "utils", "refresh-defs-state")
+        assert refreshed.returncode == 0, refreshed.stdout + refreshed.stderr
+
+    # The service is gone.
+    listed = dg(tmp_path, "list", "defs")
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    assert {"DimDate", "DimStore", "FactSales", "Run_All"} <= set(listed.stdout.replace("│", " ").split())

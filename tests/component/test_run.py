@@ -11,8 +11,8 @@ import pytest
 
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.local import ServedFabric
-from tests.component.places import copy_table, definitions, shop, write_notebook
-from tests.conftest import Simulate, with_client
+from tests.component.places import component, copy_table, definitions, shop, write_notebook
+from tests.conftest import Simulate, resource, with_client
 from tests.executor import running as executed
 
 
@@ -124,3 +124,48 @@ async def job_instance_times(client: FabricClient, workspace: str) -> list[tuple
             assert instance.end_time is not None
             times.append((instance.start_time, instance.end_time))
     return times
+
+
+def test_the_resource_of_the_code_location_can_be_used(simulate: Simulate, tmp_path: Path) -> None:
+    fabric = simulate(notebooks=["Load_A"])
+    made = dg.build_defs_for_component(component(notebooks={"Load_A": {}}, resource="house"))
+    assert made.resources == {}
+
+    both = dg.Definitions.merge(made, dg.Definitions(resources={"house": resource(fabric)}))
+    assert run(both).success
+    assert len(fabric.started) == 1
+
+
+def test_two_components_of_one_code_location_can_mean_two_workspaces(
+    simulate: Simulate, connection: Any
+) -> None:
+    first, second = simulate(notebooks=["Load_A"]), simulate(notebooks=["Load_B"])
+    made = [
+        definitions(notebooks={f"Load_{name}": {}}, **connection(f))
+        for name, f in (("A", first), ("B", second))
+    ]
+
+    assert run(dg.Definitions.merge(*made)).success
+    assert (len(first.started), len(second.started)) == (1, 1)
+
+
+def test_no_limit_and_the_compute_settings_reach_the_job_instance(
+    simulate: Simulate, connection: Any
+) -> None:
+    fabric = simulate(notebooks=["Load_A", "Load_B"])
+    made = definitions(
+        defaults={"compute": {"spark_conf": {"spark.sql.shuffle.partitions": "8"}}, "session_tag": "nightly"},
+        notebooks={"Load_A": {"timeout_seconds": None}, "Load_B": {"deps": ["Load_A"]}},
+        **connection(fabric),
+    )
+
+    assert run(made).success
+    assert len(fabric.started) == 2
+
+
+def test_the_token_is_not_shown(connection: Any, simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["Load_A"])
+    made = component(notebooks={"Load_A": {}}, **connection(fabric))
+
+    assert fabric.token not in repr(made)
+    assert fabric.token not in repr(dg.build_defs_for_component(made))
