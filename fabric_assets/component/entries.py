@@ -87,6 +87,7 @@ def select(
         else:
             left_out.append(lineage)
     _tell_left_out(left_out, included)
+    _tell_called(entries)
     return Selection(tuple(entries), tuple(orchestrators))
 
 
@@ -161,3 +162,22 @@ def _tell_left_out(left_out: Sequence[NotebookLineage], included: Collection[str
             len(unclear),
             ", ".join(unclear),
         )
+
+
+def _tell_called(entries: Sequence[Entry]) -> None:
+    """An asset whose notebook runs another asset's notebook makes that one run twice."""
+    notebooks = {entry.notebook.lower() for entry in entries}
+    for entry in entries:
+        lineage = entry.lineage
+        for call in lineage.calls if lineage else ():
+            called = call.rpartition("/")[2]
+            if (
+                lineage
+                and call not in lineage.includes
+                and called.lower() in notebooks - {entry.notebook.lower()}
+            ):
+                _log.warning(
+                    "notebook %s runs %s, which is an asset too and so is run twice: list one of them under `exclude`",
+                    entry.notebook,
+                    called,
+                )

@@ -127,6 +127,16 @@ def test_a_notebook_of_which_too_little_is_known_is_not_left_out_in_silence(
     assert "Odd" in order(definitions(source=workspace, notebooks={"Load_Odd": {}}))
 
 
+def test_a_notebook_that_would_run_twice_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    workspace = shop(tmp_path / "w")
+    calls = 'notebookutils.notebook.run("Load_DimStore")'
+    write_notebook(workspace, "Load_Twice", calls, copy_table("dim_store", "twice"))
+
+    definitions(source=workspace)
+
+    assert "notebook Load_Twice runs Load_DimStore, which is an asset too" in caplog.text
+
+
 def test_declared_writers_and_lookups_count(tmp_path: Path) -> None:
     workspace = shop(tmp_path / "w")
     cell = """

@@ -129,7 +129,7 @@ async def job_instance_times(client: FabricClient, workspace: str) -> list[tuple
 def test_the_resource_of_the_code_location_can_be_used(simulate: Simulate, tmp_path: Path) -> None:
     fabric = simulate(notebooks=["Load_A"])
     made = dg.build_defs_for_component(component(notebooks={"Load_A": {}}, resource="house"))
-    assert made.resources == {}
+    assert not made.resources
 
     both = dg.Definitions.merge(made, dg.Definitions(resources={"house": resource(fabric)}))
     assert run(both).success
