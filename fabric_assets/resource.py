@@ -99,7 +99,8 @@ class FabricResource(dg.ConfigurableResource):
         default=0.95,
         gt=0,
         le=1,
-        description="The part of the quota that one process uses: less if several processes run as one identity.",
+        description="The part of the quota that one process uses: less if several processes run as one identity. "
+        "Of several resources with one identity in a process, the smallest number of calls counts.",
     )
     poll_seconds: float | None = Field(
         default=None,
@@ -262,7 +263,11 @@ class FabricResource(dg.ConfigurableResource):
         if self.calls_per_minute is None and connection.is_local:
             return None
         calls = int((self.calls_per_minute or QUOTA_CALLS_PER_MINUTE) * self.quota_share)
-        return _budgets.setdefault((connection, calls), CallBudget(calls))
+        budget = _budgets.setdefault(
+            (connection.api_url.rstrip("/"), connection.access_token), CallBudget(calls)
+        )
+        budget.at_most(calls)
+        return budget
 
     def _queue(self, connection: Connection) -> CapacityQueue:
         key = (connection.api_url, self.capacity, self.capacity_wait_seconds)
@@ -272,5 +277,6 @@ class FabricResource(dg.ConfigurableResource):
 
 # Resources are rebuilt for each step: what is shared by all steps of a process is kept here.
 _controls: dict[tuple[Any, ...], JobControl] = {}
-_budgets: dict[tuple[Connection, int], CallBudget] = {}
+# Fabric counts by identity, whatever workspace is meant.
+_budgets: dict[tuple[str, str | None], CallBudget] = {}
 _queues: dict[tuple[str, str | None, float], CapacityQueue] = {}

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -159,7 +160,7 @@ class FabricClient:
         execution_data: Mapping[str, Any] | None = None,
         *,
         type_in_path: bool = False,
-        on_sending: Callable[[], None] | None = None,
+        on_sending: Callable[[bool], None] | None = None,
     ) -> Accepted:
         """Start a job instance on the generic route.
 
@@ -169,7 +170,8 @@ class FabricClient:
             job_type: such as ``RunNotebook``, ``Pipeline``, ``sparkjob``; Fabric adds new ones.
             execution_data: the job type's own data; for notebooks see ``compute.generic_execution_data``.
             type_in_path: use the newer form of the route. Both are served; the older one is what every tool uses.
-            on_sending: called when the quota lets it go; before that, nothing can have been started.
+            on_sending: called with ``True`` when the quota lets it go, with ``False`` when it surely had no effect and
+                is to be sent again: before the one and after the other, nothing can have been started.
 
         Raises:
             FabricTransportError: no answer; if ``may_have_arrived``, the job instance may be running.
@@ -190,7 +192,7 @@ class FabricClient:
         notebook_id: str,
         body: Mapping[str, Any],
         *,
-        on_sending: Callable[[], None] | None = None,
+        on_sending: Callable[[bool], None] | None = None,
     ) -> Accepted:
         """Start a job instance on the notebook route, see ``compute.notebook_request_body``.
 
@@ -292,26 +294,32 @@ class FabricClient:
             raise
         return True
 
-    def list_livy_sessions(self, workspace_id: str) -> AsyncIterator[LivySession]:
-        """The Spark sessions of a workspace, running and past; a page is read when it is needed."""
+    def list_livy_sessions(self, workspace_id: str) -> AsyncIterator[list[LivySession]]:
+        """The Spark sessions of a workspace, running and past, page by page; a page is read when it is needed."""
         path = f"/workspaces/{_part(workspace_id)}/spark/livySessions"
-        return self._transport.paged(path, LivySession.from_json)
+        return self._transport.pages(path, LivySession.from_json)
 
     async def _start(
         self,
         path: str,
         params: Mapping[str, str] | None,
         body: Mapping[str, Any] | None,
-        on_sending: Callable[[], None] | None,
+        on_sending: Callable[[bool], None] | None,
     ) -> Accepted:
+        def wait_before(error: Exception) -> bool | float:
+            wait = wait_before_repeating_start(error)
+            if wait is not False and on_sending is not None:
+                on_sending(False)
+            return wait
+
         response = await self._transport.send(
             "POST",
             path,
             params=params,
             body=body,
             urgency=Urgency.START,
-            on_sending=on_sending,
-            wait_before=wait_before_repeating_start,
+            on_sending=None if on_sending is None else partial(on_sending, True),
+            wait_before=wait_before,
         )
         job_instance_id = _job_instance_id(response)
         if job_instance_id is None and response.status_code != httpx.codes.ACCEPTED:

@@ -97,6 +97,12 @@ class Transport:
 
     async def paged(self, path: str, parse: Callable[[dict[str, Any]], T]) -> AsyncIterator[T]:
         """The entries of all pages of a list."""
+        async for entries in self.pages(path, parse):
+            for entry in entries:
+                yield entry
+
+    async def pages(self, path: str, parse: Callable[[dict[str, Any]], T]) -> AsyncIterator[list[T]]:
+        """The pages of a list; one is read when it is needed."""
 
         def page(data: dict[str, Any]) -> tuple[list[T], str | None]:
             return [parse(entry) for entry in data["value"]], data.get("continuationToken")
@@ -105,8 +111,7 @@ class Transport:
         token: str | None = None
         while True:
             entries, following = await self.read(path, page, {"continuationToken": token} if token else None)
-            for entry in entries:
-                yield entry
+            yield entries
             if not following or following == token:
                 return
             token = following
@@ -197,9 +202,10 @@ class Transport:
         _log.debug(
             "%s %s -> %s (request %s)", method, path, response.status_code, response.headers.get("RequestId")
         )
-        if date := parse_http_date(response.headers.get("Date")):
-            self._clock_offset = date - datetime.now(UTC)
         if response.is_success:
+            # The clock of a gateway that answers in Fabric's place says nothing about Fabric's.
+            if date := parse_http_date(response.headers.get("Date")):
+                self._clock_offset = date - datetime.now(UTC)
             return response
         refusal = _refusal(method, path, response)
         if isinstance(refusal, FabricThrottledError):

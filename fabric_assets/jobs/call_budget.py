@@ -14,6 +14,7 @@ QUOTA_CALLS_PER_MINUTE = 200
 """Fabric's limit for one identity, the same for the job scheduler's and the platform's calls (seconds: 60)."""
 
 _PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 900.0
 _ROOM = 0.5
 
 
@@ -29,8 +30,16 @@ class CallBudget:
     """
 
     def __init__(self, calls_per_minute: int, *, minute_seconds: float = 60.0) -> None:
-        limit = max(1, calls_per_minute)
-        self._groups: defaultdict[QuotaGroup, _Group] = defaultdict(lambda: _Group(limit, minute_seconds))
+        self._limit = max(1, calls_per_minute)
+        self._groups: defaultdict[QuotaGroup, _Group] = defaultdict(
+            lambda: _Group(self._limit, minute_seconds)
+        )
+
+    def at_most(self, calls_per_minute: int) -> None:
+        """Allow no more than that from now on: of several who share the budget, the most modest one decides."""
+        self._limit = min(self._limit, max(1, calls_per_minute))
+        for group in self._groups.values():
+            group.limit = self._limit
 
     @asynccontextmanager
     async def call(self, group: QuotaGroup, urgency: Urgency) -> AsyncIterator[None]:
@@ -46,19 +55,25 @@ class CallBudget:
             found.answered()
 
     def refused(self, group: QuotaGroup, wait_seconds: float | None) -> None:
-        """The service answered 429: no call of this group until it has passed."""
-        self._groups[group].pause(_PAUSE_SECONDS if wait_seconds is None else wait_seconds)
+        """The service answered 429: no call of this group until it has passed, for a quarter of an hour at most."""
+        seconds = _PAUSE_SECONDS if wait_seconds is None else wait_seconds
+        self._groups[group].pause(min(seconds, _LONGEST_PAUSE_SECONDS))
 
-    def has_room(self, group: QuotaGroup) -> bool:
-        """Whether a call that can as well be left out takes nothing away from others."""
-        return self._groups[group].has_room()
+    def has_room(self, group: QuotaGroup, share: float = _ROOM) -> bool:
+        """Whether a call that can as well be left out takes nothing away from others.
+
+        Args:
+            group: its quota group.
+            share: the part of the quota that such calls may use up.
+        """
+        return self._groups[group].has_room(share)
 
 
 class _Group:
     """The calls of one quota group."""
 
     def __init__(self, limit: int, minute_seconds: float) -> None:
-        self._limit = limit
+        self.limit = limit
         self._minute_seconds = minute_seconds
         self._open = 0
         self._answered: deque[float] = deque()
@@ -86,9 +101,9 @@ class _Group:
     def pause(self, seconds: float) -> None:
         self._paused_until = max(self._paused_until, time.monotonic() + seconds)
 
-    def has_room(self) -> bool:
+    def has_room(self, share: float) -> bool:
         self._forget()
-        return not self._waiting and self._open + len(self._answered) < self._limit * _ROOM
+        return not self._waiting and self._open + len(self._answered) < self.limit * share
 
     def _forget(self) -> None:
         minute_ago = time.monotonic() - self._minute_seconds
@@ -102,7 +117,7 @@ class _Group:
             if not admitted.done():
                 if time.monotonic() < self._paused_until:
                     break
-                if urgency > Urgency.CANCEL and self._open + len(self._answered) >= self._limit:
+                if urgency > Urgency.CANCEL and self._open + len(self._answered) >= self.limit:
                     break
                 self._open += 1
                 admitted.set_result(None)
@@ -116,7 +131,7 @@ class _Group:
         if not self._waiting:
             return
         at = self._paused_until
-        if self._answered and self._open + len(self._answered) >= self._limit:
+        if self._answered and self._open + len(self._answered) >= self.limit:
             at = max(at, self._answered[0] + self._minute_seconds)
         # With nothing answered yet, the next answer wakes us up.
         wait = at - time.monotonic()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -47,6 +48,8 @@ from fabric_assets.jobs.starting import Starting
 from fabric_assets.jobs.watcher import Watched, Watcher
 
 _DETAILS_WITHIN_SECONDS = 20.0
+_LONGEST_WAIT_AFTER_SKIPS_SECONDS = 60.0
+_QUOTA_SECONDS = 65.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class JobExecution:
         self._told_status = ""
         self._queued_seconds: float | None = None
         self._details: NotebookJobDetails | None = None
+        self._skipped = 0
+        self._skipped_since = 0.0
 
     async def to_the_end(self) -> JobOutcome:
         """Start it and wait for its end. Raises what ``JobControl.run`` documents."""
@@ -132,7 +137,7 @@ class JobExecution:
         place = self._queue.place(
             ticket,
             settings.vcores(self._limits.node_vcores),
-            session=settings.session_tag,
+            session=settings.session_tag and f"{self._workspace.id}/{settings.session_tag}",
             at_once=await self._starting.has_left_open(),
             tell=self._tell if remaining_seconds is None else None,
         )
@@ -165,16 +170,18 @@ class JobExecution:
         try:
             self._begun(await asyncio.shield(start))
         except asyncio.CancelledError:
-            wait_seconds = self._limits.cancel_timeout_seconds if self._starting.in_flight else 0
+            wait_seconds = self._limits.cancel_timeout_seconds
+            if not self._starting.in_flight:
+                # Before anything else has its turn, which could be the start.
+                start.cancel()
             done, _ = await asyncio.wait({start}, timeout=wait_seconds)
             if not done:
                 start.cancel()
-                if wait_seconds:
-                    self._tell(
-                        f"notebook {self._notebook.display_name!r} may have been started, and Fabric did not answer "
-                        f"within {wait_seconds:g} s: look at its recent runs in Fabric; a retry takes it over",
-                        logging.WARNING,
-                    )
+                self._tell(
+                    f"notebook {self._notebook.display_name!r} may have been started, and Fabric did not answer "
+                    f"within {wait_seconds:g} s: look at its recent runs in Fabric; a retry takes it over",
+                    logging.WARNING,
+                )
             elif not start.cancelled() and start.exception() is None:
                 self._begun(start.result())
                 with self._watching() as watched:
@@ -188,7 +195,7 @@ class JobExecution:
             id=job_instance_id, item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED
         )
 
-    async def _post(self, on_sending: Callable[[], None]) -> Accepted:
+    async def _post(self, on_sending: Callable[[bool], None]) -> Accepted:
         ids = (self._workspace.id, self._notebook.id)
         compute, parameters = self._compute, self._job.parameters
         if compute is not None and compute.settings.needs_notebook_route:
@@ -228,6 +235,7 @@ class JobExecution:
             self._job_instance.id,
             self._job.expected_seconds,
             self._tell_status,
+            shares_session=bool(self._compute is not None and self._compute.settings.session_tag),
         )
 
     def _failed_for_capacity(self) -> bool:
@@ -245,8 +253,19 @@ class JobExecution:
             "waiting for that one to end",
             logging.WARNING,
         )
+        now = asyncio.get_running_loop().time()
+        wait = 0.0
+        if self._skipped == 0:
+            self._skipped_since = now
+        else:
+            # The list shows nothing in the way, or others were quicker.
+            longest = self._limits.poll_seconds * 2.0 ** min(self._skipped, 30)
+            wait = min(longest, _LONGEST_WAIT_AFTER_SKIPS_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311
+        self._skipped += 1
+        limit = self._job.timeout_seconds
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._job.timeout_seconds):
+            async with asyncio.timeout_at(None if limit is None else self._skipped_since + limit):
+                await asyncio.sleep(wait)
                 while True:
                     with suppress(FabricNotFoundError):  # it passes
                         listed = await self._client.list_job_instances(self._workspace.id, self._notebook.id)
@@ -258,7 +277,7 @@ class JobExecution:
     async def _let_go(self, watched: Watched) -> None:
         """Nobody waits for the job instance any more."""
         if self._limits.cancel_on_terminate:
-            await self._cancel(watched)
+            await self._cancel(watched, confirmed_by_list=True)
         else:
             self._tell(f"job instance {self._job_instance.id} is left running (cancel_on_terminate is off)")
 
@@ -329,21 +348,41 @@ class JobExecution:
     def _may_be_unseen(self) -> bool:
         return time.monotonic() - self._last_seen < self._limits.unseen_seconds
 
-    async def _cancel(self, watched: Watched) -> JobInstance | None:
-        """Cancel and wait for the confirmation: the ended job instance, ``None`` if Fabric did not confirm in time."""
+    async def _cancel(self, watched: Watched, *, confirmed_by_list: bool = False) -> JobInstance | None:
+        """Cancel and wait for the confirmation.
+
+        Args:
+            watched: the job instance.
+            confirmed_by_list: take a list's word for it where the quota has no room to read each one: nobody waits for
+                the outcome.
+
+        Returns:
+            The ended job instance; ``None`` if it could not be read in time.
+        """
         job_id = self._job_instance.id
+        asked = False
         try:
             async with asyncio.timeout(self._limits.cancel_timeout_seconds):
-                if await self._ask_to_cancel():
-                    self._tell(f"asked Fabric to cancel job instance {job_id}")
+                running = await self._ask_to_cancel()
+                asked = True
                 while True:
+                    if running:
+                        # Reads take nothing from the quota that others need to be cancelled.
+                        await self._watcher.worth_a_read_after_cancel(self._workspace.id, watched)
+                    if confirmed_by_list and watched.ended_as and not self._watcher.has_room:
+                        self._tell(
+                            f"job instance {job_id} is {watched.ended_as} in the list of Spark sessions"
+                        )
+                        return None
                     reading = await self._read()
                     if reading is not None and reading.job_instance.has_ended:
                         self._tell(f"job instance {job_id} is {reading.job_instance.status}")
                         await self._starting.ended(reading.job_instance.status)
                         return reading.job_instance
-                    await self._watcher.worth_a_read_after_cancel(self._workspace.id, watched)
+                    running = True
         except (FabricError, TimeoutError) as error:
+            if isinstance(error, TimeoutError) and not asked and await self._cancel_late():
+                return None
             self._tell(
                 f"Fabric did not confirm that job instance {job_id} of notebook {self._notebook.display_name!r} was "
                 f"cancelled ({str(error) or 'time-out'}); it may still be running: {self._run_link({}) or job_id}",
@@ -351,16 +390,34 @@ class JobExecution:
             )
             return None
 
+    async def _cancel_late(self) -> bool:
+        """Where many are cancelled at once the quota lets some of them wait for a minute: better late than never."""
+        job_id = self._job_instance.id
+        self._tell(
+            f"Fabric did not accept to cancel job instance {job_id} within "
+            f"{self._limits.cancel_timeout_seconds:g} s; trying for another {_QUOTA_SECONDS:g} s",
+            logging.WARNING,
+        )
+        with suppress(TimeoutError, FabricError):
+            async with asyncio.timeout(_QUOTA_SECONDS):
+                await self._ask_to_cancel()
+                return True
+        return False
+
     async def _ask_to_cancel(self) -> bool:
         """Ask Fabric to cancel; whether there was something to cancel. Right after a start it may not know it yet."""
         while True:
             try:
-                return await self._client.cancel_job_instance(
+                running = await self._client.cancel_job_instance(
                     self._workspace.id, self._notebook.id, self._job_instance.id
                 )
             except FabricNotFoundError:
                 if not self._may_be_unseen():
                     raise
+            else:
+                if running:
+                    self._tell(f"asked Fabric to cancel job instance {self._job_instance.id}")
+                return running
             await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
 
     async def _stop_after_timeout(self, watched: Watched) -> None:

@@ -31,7 +31,8 @@ class Starting:
         ledger: the notes.
         workspace: the notebook's workspace.
         notebook: the notebook.
-        post: sends the start; calls what it gets when it does so.
+        post: sends the start; calls what it gets with ``True`` when it does so, and with ``False`` when that surely had
+            no effect and it waits to send it again.
         tell: gets what a person should know.
     """
 
@@ -42,7 +43,7 @@ class Starting:
         ledger: Ledger,
         workspace: Workspace,
         notebook: Item,
-        post: Callable[[Callable[[], None]], Awaitable[Accepted]],
+        post: Callable[[Callable[[bool], None]], Awaitable[Accepted]],
         tell: Tell,
     ) -> None:
         self._client = client
@@ -155,8 +156,8 @@ class Starting:
                 raise problem
             self._tell("Fabric lists no job instance since then, so the start did not arrive; starting again")
 
-    def _sending(self) -> None:
-        self.in_flight = True
+    def _sending(self, in_flight: bool) -> None:
+        self.in_flight = in_flight
 
     async def _find(self, since: datetime) -> str | None:
         """The job instance that was started after ``since`` and belongs to nobody else; ``None`` if there is none."""

@@ -36,7 +36,9 @@ _MOST_PAGES = 20
 _ENTRIES_PER_PAGE = 100
 _REFUSED_SECONDS = 600.0
 _SPECULATION_SECONDS = 5.0
+_ROOM_FOR_SAFETY_READS = 0.05
 _CONFIRM_SECONDS_EACH = 0.6
+_CONFIRM_SECONDS = 10.0
 
 
 def wait_seconds(
@@ -62,16 +64,22 @@ class Watched:
     Attributes:
         expected_seconds: how long it may take, from its past; ``None`` if it has none.
         on_state: called with ``NotStarted`` or ``InProgress`` when a list shows it.
+        shares_session: whether its session may go on when it has ended, so that lists do not tell its end.
+        ended_as: the state in which a list showed it as ended.
     """
 
     item_id: str
     job_instance_id: str
     expected_seconds: float | None
     on_state: Callable[[str], None]
+    shares_session: bool = False
     started: float = field(default_factory=time.monotonic)
     hinted: asyncio.Event = field(default_factory=asyncio.Event)
     lists_without_it: int = 0
     read_at: float = field(default_factory=time.monotonic)
+    ended_as: str | None = None
+    _hints_used: int = 0
+    _no_hint_until: float = 0.0
 
     def about_to_end(self) -> None:
         """Look for its end from now on, whatever was expected."""
@@ -82,9 +90,20 @@ class Watched:
         """A list showed it."""
         self.lists_without_it = 0
         if ended:
-            self.hinted.set()
+            self.ended_as = state
+            if time.monotonic() >= self._no_hint_until:
+                self.hinted.set()
         elif state in _RUNNING_STATES:
+            self.ended_as = None
             self.on_state(state)
+
+    def use_hint(self, poll_seconds: float) -> None:
+        """It is read because of a hint. Was that wrong, as a list can be for minutes, the next one must wait longer."""
+        self.hinted.clear()
+        self.read_at = time.monotonic()
+        wait = min(poll_seconds * 2.0 ** min(self._hints_used, 30), _LONGEST_WAIT_SECONDS)
+        self._hints_used += 1
+        self._no_hint_until = self.read_at + wait
 
 
 class Watcher:
@@ -110,18 +129,25 @@ class Watcher:
         job_instance_id: str,
         expected_seconds: float | None,
         on_state: Callable[[str], None],
+        *,
+        shares_session: bool = False,
     ) -> Iterator[Watched]:
         """Have a job instance looked for in lists while the context is open; see ``Watched``."""
         lists = self._workspaces.get(workspace_id)
         if lists is None:
             lists = _WorkspaceLists(self._client, workspace_id, self._poll_seconds)
             self._workspaces[workspace_id] = lists
-        watched = Watched(item_id, job_instance_id, expected_seconds, on_state)
+        watched = Watched(item_id, job_instance_id, expected_seconds, on_state, shares_session)
         lists.add(watched)
         try:
             yield watched
         finally:
             lists.remove(watched)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the quota has room for reads that can be left out."""
+        return self._budget is None or self._budget.has_room("jobs")
 
     async def worth_a_read(self, workspace_id: str, watched: Watched, service_wait: float | None) -> Urgency:
         """Wait until the job instance is worth a read, and say how urgent that is.
@@ -135,10 +161,14 @@ class Watcher:
         looked_at = time.monotonic()
         while not watched.hinted.is_set():
             now = time.monotonic()
-            listed = lists.keep_an_eye_on(watched)
+            listed = not watched.shares_session and lists.keep_an_eye_on(watched)
             wait = self._wait(watched, service_wait, now, listed=listed) - (now - looked_at)
             if wait <= 0:
-                if not listed or self._budget is None or self._budget.has_room("jobs"):
+                if (
+                    not listed
+                    or self._budget is None
+                    or self._budget.has_room("jobs", _ROOM_FOR_SAFETY_READS)
+                ):
                     watched.read_at = now
                     return Urgency.READ
                 # A list shows it running: others need the quota more.
@@ -148,14 +178,14 @@ class Watcher:
                     await watched.hinted.wait()
             except TimeoutError:
                 continue
-        watched.hinted.clear()
-        watched.read_at = time.monotonic()
+        watched.use_hint(self._poll_seconds)
         return Urgency.LIKELY_END
 
     async def worth_a_read_after_cancel(self, workspace_id: str, watched: Watched) -> None:
         """Wait until a job instance that is being cancelled is worth a read: the more of them, the longer."""
         watched.about_to_end()
-        wait = max(min(self._poll_seconds, 1.0), len(self._workspaces[workspace_id]) * _CONFIRM_SECONDS_EACH)
+        several = min(len(self._workspaces[workspace_id]) * _CONFIRM_SECONDS_EACH, _CONFIRM_SECONDS)
+        wait = max(min(self._poll_seconds, 1.0), several)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait if self._budget is not None else self._poll_seconds):
                 await watched.hinted.wait()
@@ -164,10 +194,9 @@ class Watcher:
     def _wait(self, watched: Watched, service_wait: float | None, now: float, *, listed: bool) -> float:
         elapsed = now - watched.started
         if listed:
-            # Lists can be wrong: the session of notebooks that share one outlives each of them.
+            # Lists can be wrong.
             return max(_SAFETY_READ_SECONDS, elapsed * _SHARE_BETWEEN_SAFETY_READS, self._poll_seconds)
-        has_room = self._budget is None or self._budget.has_room("jobs")
-        share = _SHARE_OF_ELAPSED_WITH_ROOM if has_room else _SHARE_OF_ELAPSED
+        share = _SHARE_OF_ELAPSED_WITH_ROOM if self.has_room else _SHARE_OF_ELAPSED
         ran_seconds = watched.read_at - watched.started
         wait = wait_seconds(ran_seconds, watched.expected_seconds, self._poll_seconds, share)
         return wait if service_wait is None else max(self._poll_seconds, min(wait, service_wait))
@@ -248,29 +277,28 @@ class _WorkspaceLists:
         return max(shortest, min(waits, default=self._shortest_seconds))
 
     async def _look_at_sessions(self) -> int:
-        """Read the sessions' list until every job instance in it is found; returns the number of pages."""
+        """Read the sessions' list until every job instance is found that may be in it; returns the number of pages."""
         if self._is_refused("sessions"):
             self._missed(self._watched)
             return 0
-        # What several lists did not show is not looked for to the last page.
-        wanted = {
-            w.job_instance_id.lower(): w
-            for w in self._watched
-            if not w.hinted.is_set() and w.lists_without_it < _LISTS_BEFORE_SINGLE_READS
-        }
-        entries = 0
+        known = {w.job_instance_id.lower(): w for w in self._watched if not w.hinted.is_set()}
+        # What several lists did not show is not looked for to the last page. It may still appear on the first one.
+        wanted = {w for w in known.values() if w.lists_without_it < _LISTS_BEFORE_SINGLE_READS}
+        pages = 0
         try:
-            async for session in self._client.list_livy_sessions(self._workspace_id):
-                entries += 1
-                found = wanted.pop((session.job_instance_id or "").lower(), None)
-                if found is not None:
-                    found.seen_in_list(session.state, ended=session.state in _ENDED_SESSION_STATES)
-                if not wanted or entries >= _MOST_PAGES * _ENTRIES_PER_PAGE:
+            async for sessions in self._client.list_livy_sessions(self._workspace_id):
+                pages += 1
+                for session in sessions:
+                    found = known.pop((session.job_instance_id or "").lower(), None)
+                    if found is not None:
+                        found.seen_in_list(session.state, ended=session.state in _ENDED_SESSION_STATES)
+                        wanted.discard(found)
+                if not wanted or pages >= _MOST_PAGES:
                     break
         except FabricError as error:
             self._refused("sessions", error)
-        self._missed(wanted.values())
-        return 1 + entries // _ENTRIES_PER_PAGE
+        self._missed(wanted)
+        return max(1, pages)
 
     def _missed(self, watched: Iterable[Watched]) -> None:
         for one in watched:

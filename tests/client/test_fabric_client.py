@@ -309,7 +309,8 @@ def test_job_instances_of_an_item_and_sessions_of_a_workspace_are_listed(simulat
             await ended(client, fabric, notebook, accepted.job_instance_id)
         await started(client, fabric, "Other")
         listed = await client.list_job_instances(fabric.workspace_id, notebook)
-        sessions = [session async for session in client.list_livy_sessions(fabric.workspace_id)]
+        pages = [page async for page in client.list_livy_sessions(fabric.workspace_id)]
+        sessions = [session for page in pages for session in page]
         assert {j.id for j in listed} == set(ids)
         return ids, {s.job_instance_id for s in sessions}, {s.state for s in sessions}
 

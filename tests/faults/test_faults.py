@@ -160,7 +160,7 @@ CAPACITY = [
     ),
     Row(
         "the capacity is full until another notebook has ended",
-        job_instances=[{"nth": 1, "run_seconds": 1.0}, {}],
+        job_instances=[{"nth": 1, "run_seconds": 4.0}, {}],
         capacity=1,
         outside=1,
         posts=0,  # as many as it takes

@@ -5,6 +5,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from fabric_assets import FabricResource
 from fabric_assets.client.quota import Urgency, quota_group
 from fabric_assets.jobs.call_budget import CallBudget
 
@@ -128,6 +129,39 @@ def test_there_is_room_until_half_of_the_quota_is_used() -> None:
         assert budget.has_room("platform")
 
     run(work())
+
+
+def test_of_those_who_share_a_budget_the_most_modest_one_decides() -> None:
+    budget = CallBudget(10, minute_seconds=3600)
+    calls = Calls(budget)
+
+    async def work() -> None:
+        await calls.make("before")
+        budget.at_most(2)
+        budget.at_most(5)
+        await calls.make("second")
+        third = asyncio.create_task(calls.make("third"))
+        await asyncio.wait({third}, timeout=0.05)
+        third.cancel()
+
+    run(work())
+
+    assert calls.names == ["before", "second"]
+
+
+def resource_budget(**fields: Any) -> CallBudget | None:
+    fabric = FabricResource(api_url="https://fabric.example/v1", access_token="t", **fields)
+    connection = fabric.connection()
+    assert connection is not None
+    return fabric._budget(connection)
+
+
+def test_one_identity_has_one_budget_whatever_the_workspace_and_the_share() -> None:
+    budget = resource_budget(workspace="bronze")
+
+    assert budget is not None
+    assert resource_budget(workspace="silver") is budget
+    assert resource_budget(workspace="bronze", quota_share=0.5) is budget
 
 
 def test_paths_belong_to_the_quota_that_fabric_counts_them_in() -> None:

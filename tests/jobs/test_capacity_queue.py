@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.client.errors import FabricConfigError
-from fabric_assets.jobs.capacity_queue import CapacityQueue, Place, capacity_vcores
+from fabric_assets.jobs.capacity_queue import CapacityQueue, capacity_vcores
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -175,17 +175,16 @@ def test_a_session_takes_up_its_vcores_until_its_last_notebook_has_ended() -> No
         async with AsyncExitStack() as longer:
             async with queue.place(queue.ticket(), 8, session="s"):
                 await longer.enter_async_context(queue.place(queue.ticket(), 8, session="s"))
-            next_one = asyncio.create_task(anext(aiter(_held(queue))))
+            next_one = asyncio.create_task(taken())
             done, _ = await asyncio.wait({next_one}, timeout=0.05)
             assert not done
-        assert (await next_one).vcores == 8
+        assert await next_one == 8
+
+    async def taken() -> int:
+        async with queue.place(queue.ticket(), 8) as place:
+            return place.vcores
 
     run(work())
-
-
-async def _held(queue: CapacityQueue) -> AsyncIterator[Place]:
-    async with queue.place(queue.ticket(), 8) as place:
-        yield place
 
 
 def test_a_sixth_notebook_opens_another_session() -> None:

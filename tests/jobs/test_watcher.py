@@ -3,14 +3,18 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.jobs.call_budget import CallBudget
+from fabric_assets.jobs.notebook_job import JobOutcome
 from fabric_assets.jobs.watcher import wait_seconds
 from fabric_assets.local import ServedFabric
+from fabric_assets.local.script import Fault
 from tests.conftest import Simulate
-from tests.faults.harness import LIMITS, run_job, run_jobs
+from tests.faults.harness import LIMITS, in_background, run_job, run_jobs, wait_for
 
 WATCHED = replace(LIMITS, poll_seconds=0.1)
 
@@ -100,6 +104,60 @@ def test_the_quota_is_kept_whatever_must_be_read(simulate: Simulate) -> None:
     asyncio.run(run_jobs(fabric, [{"notebook": n} for n in names(20)], limits=WATCHED, budget=CallBudget(57)))
 
     assert [request.status for request in fabric.requests if request.status == 429] == []
+
+
+def listed_as(fabric: ServedFabric, state: str, **fault: Any) -> Fault:
+    """A list of sessions that shows every job instance in one state, whatever has become of it."""
+    sessions = [
+        {"livyId": started.id, "jobInstanceId": started.id, "state": state} for started in fabric.started
+    ]
+    fault = {"times": None, "body": {"value": sessions}, **fault}
+    return Fault(method="GET", path="*/livysessions*", status=200, **fault)
+
+
+async def watch_under_a_wrong_list(fabric: ServedFabric, state: str, **job: Any) -> list[JobOutcome]:
+    def show_wrongly() -> None:
+        wait_for("started", lambda: len(fabric.started) == 2)
+        fabric.add_fault(listed_as(fabric, state))
+
+    in_background(show_wrongly)
+    # A list that is believed hides an end for a minute.
+    async with asyncio.timeout(50):
+        return await run_jobs(fabric, [{"notebook": n, **job} for n in names(2)], limits=WATCHED)
+
+
+def test_a_session_that_is_shared_does_not_hide_the_end_of_its_notebooks(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=names(2), job_instances=[{"run_seconds": 1.0}])
+
+    outcomes = asyncio.run(
+        watch_under_a_wrong_list(fabric, "InProgress", compute=ComputeSettings(share_session=True))
+    )
+
+    assert {outcome.job_instance.status for outcome in outcomes} == {"Completed"}
+
+
+def test_a_list_that_shows_an_end_too_early_is_asked_about_ever_more_seldom(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=names(2), job_instances=[{"run_seconds": 4.0}])
+
+    outcomes = asyncio.run(watch_under_a_wrong_list(fabric, "Succeeded"))
+
+    assert {outcome.job_instance.status for outcome in outcomes} == {"Completed"}
+    # In 4 seconds there are some 50 lists. The waits double: 0.1, 0.2, ..., 3.2 s.
+    assert calls(fabric)["read of an end"] <= 2 * 8
+
+
+def test_a_session_that_appears_late_is_still_watched_by_the_list(simulate: Simulate) -> None:
+    empty = {"method": "GET", "path": "*/livysessions*", "status": 200, "body": {"value": []}, "times": 8}
+    fabric = simulate(notebooks=names(6), job_instances=[{"run_seconds": 4.0}], faults=[empty])
+
+    asyncio.run(run_jobs(fabric, [{"notebook": n} for n in names(6)], limits=WATCHED))
+
+    lists = [r for r in fabric.requests if r.path.lower().partition("?")[0].endswith("/livysessions")]
+    shown_at = min(request.time_ns for request in lists if not request.fault)
+    reads = [r for r in fabric.requests if r.method == "GET" and "/jobs/instances/" in r.path]
+    # Each of them may just have been on its way.
+    assert len([request for request in reads if request.time_ns > shown_at]) <= 2 * 6
+    assert calls(fabric)["read of an end"] == 6
 
 
 @pytest.mark.parametrize(
