@@ -3,9 +3,16 @@
 import asyncio
 import difflib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 
-from fabric_assets.client.errors import FabricConfigError, FabricNotFoundError
+from fabric_assets.client.errors import (
+    FabricApiError,
+    FabricConfigError,
+    FabricError,
+    FabricNotFoundError,
+    FabricTransportError,
+)
 from fabric_assets.client.fabric_client import FabricClient, is_guid
 from fabric_assets.client.models import Item, Workspace
 
@@ -26,6 +33,7 @@ class Directory:
         self._workspaces: dict[str, Workspace] = {}
         self._items: dict[str, tuple[float, list[Item]]] = {}
         self._lock = asyncio.Lock()
+        self._failure: tuple[float, FabricError] | None = None
 
     async def workspace(self, name_or_id: str, *, configured_in: str) -> Workspace:
         """The workspace.
@@ -37,7 +45,7 @@ class Directory:
         Raises:
             FabricConfigError: there is none, or several.
         """
-        async with self._lock:
+        async with self._alone():
             if name_or_id not in self._workspaces:
                 self._workspaces[name_or_id] = await self._find_workspace(name_or_id, configured_in)
             return self._workspaces[name_or_id]
@@ -56,7 +64,7 @@ class Directory:
         Raises:
             FabricConfigError: there is none, or several.
         """
-        async with self._lock:
+        async with self._alone():
             listed_at, items = self._items.get(workspace.id) or await self._list(workspace)
             found = _matching(items, name_or_id, item_type)
             if not found and self._clock() - listed_at > _LIST_AGAIN_AFTER_SECONDS:
@@ -82,6 +90,20 @@ class Directory:
     def forget(self, workspace: Workspace) -> None:
         """List the workspace again when a name is looked up next: an item of it turned out to be gone."""
         self._items.pop(workspace.id, None)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """One asks, and the others have its answer; they do not wait in vain for as long as it did, one by one."""
+        since = self._clock()
+        async with self._lock:
+            if self._failure is not None and self._failure[0] > since:
+                raise self._failure[1].with_traceback(None)
+            try:
+                yield
+            except (FabricTransportError, FabricApiError) as error:
+                if error.retriable:
+                    self._failure = (self._clock(), error)
+                raise
 
     async def _list(self, workspace: Workspace) -> tuple[float, list[Item]]:
         listing = (self._clock(), await self._client.list_items(workspace.id))

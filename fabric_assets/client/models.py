@@ -23,16 +23,18 @@ KNOWN_STATUSES = ENDED_STATUSES | {NOT_STARTED, "InProgress"}
 def parse_time(text: str | None) -> datetime | None:
     """Fabric's time as an aware UTC datetime, ``None`` for none.
 
-    Fabric writes UTC without a zone and with up to seven decimals, elsewhere with ``Z`` or an offset.
+    Fabric writes UTC without a zone and with up to seven decimals, elsewhere with ``Z`` or an offset. The first day of
+    the year 1 is what .NET writes for no time.
     """
     if not text:
         return None
     trimmed = re.sub(r"(\.\d{6})\d+", r"\1", text)
     try:
         moment = datetime.fromisoformat(trimmed)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return None if moment.year == 1 else moment
 
 
 def exit_value_text(value: object) -> str | None:

@@ -1,6 +1,7 @@
 """When the same request may be sent again, and after how long: one function from an error to a wait."""
 
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
@@ -20,9 +21,11 @@ def parse_retry_after(text: str | None, *, now: datetime | None = None) -> float
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
         pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     moment = parse_http_date(text)
     return None if moment is None else max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
@@ -31,9 +34,9 @@ def parse_http_date(text: str | None) -> datetime | None:
     """A date of an HTTP header as UTC; ``None`` if there is none that can be read."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def wait_before_repeating_read(error: Exception) -> bool | float:
