@@ -15,20 +15,19 @@ from fabric_assets.lineage.frame_calls import column_method, frame_attribute, fr
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.functions import call_function, parameter_names
 from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.ipython_calls import run_magic, shell_call
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
 from fabric_assets.lineage.paths import path_attribute
 from fabric_assets.lineage.python_calls import call_builtin
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
-from fabric_assets.lineage.sql import run_sql
-from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.strings import format_method, text_method
 from fabric_assets.lineage.tables import UnresolvedNameError
 from fabric_assets.lineage.templates import substituted
-from fabric_assets.lineage.tsql_magics import magic_options, run_tsql
 from fabric_assets.lineage.values import (
     Bound,
     ClassValue,
     Const,
+    Decorated,
     DeltaBuilder,
     DeltaTableValue,
     Function,
@@ -52,7 +51,7 @@ from fabric_assets.lineage.values import (
 from fabric_assets.lineage.words import words
 
 _NOTEBOOK_BUILTINS = words("""
-    display displayHTML get_ipython dbutils exit quit reload_ext __unknown__ help
+    display displayHTML dbutils exit quit reload_ext __unknown__ help
 """)
 _KNOWN_MODULES = words("""
     pyspark delta deltalake pandas polars numpy duckdb pyarrow notebookutils mssparkutils sempy spark
@@ -126,6 +125,13 @@ def invoke(interpreter: Interpreter, function: Any, arguments: list[Any], keywor
 def _dispatch(
     interpreter: Interpreter, function: Any, arguments: list[Any], keywords: dict[str, Any], declared: bool
 ) -> Any:
+    if isinstance(function, Decorated) and function.original is not None:
+        count = interpreter.followed[function.original.node]
+        result = _dispatch(interpreter, function.function, arguments, keywords, declared)
+        if interpreter.followed[function.original.node] > count:
+            return result
+        # How the decorator calls the function was not seen.
+        return _dispatch(interpreter, function.original, arguments, keywords, declared)
     if isinstance(function, Partial):
         arguments = [*function.arguments, *arguments]
         keywords = {**dict(function.keywords), **keywords}
@@ -219,8 +225,10 @@ def _library(
         interpreter.run_notebook(interpreter, str(target))
         return Const(None)
     if name == f"builtins.{SQL_CALL}":
-        return _sql_magic(interpreter, *(argument.value for argument in arguments))
+        return run_magic(interpreter, arguments[0].value, arguments[1], None)
     if top == "builtins":
+        if rest == "get_ipython":
+            return Lib("ipython")
         if rest in _NOTEBOOK_BUILTINS:
             return Unknown()
         if "." not in rest and rest not in _BUILTIN_NAMES and not declared:
@@ -231,6 +239,8 @@ def _library(
                 )
             return library_calls.opaque_call(interpreter, arguments, keywords)
         return call_builtin(interpreter, rest, arguments, keywords)
+    if top == "ipython":
+        return shell_call(interpreter, rest, arguments)
     if top == "spark":
         return spark_calls.session_call(interpreter, rest, arguments, keywords)
     result = library_calls.call_library(interpreter, name, arguments, keywords)
@@ -239,16 +249,6 @@ def _library(
             f"what `{name}` reads and writes is not known here; if it writes tables, declare it in `writers`"
         )
     return result
-
-
-def _sql_magic(interpreter: Interpreter, kind: str, text: str) -> Frame:
-    if kind == "sql":
-        return run_sql(interpreter.session, Const(text), SqlContext())
-    options, statement = magic_options(text)
-    frame = run_tsql(interpreter.session, options, statement)
-    if options.get("bind"):
-        interpreter.bind(options["bind"], frame)
-    return frame
 
 
 def _star_imported(interpreter: Interpreter) -> bool:

@@ -9,6 +9,7 @@ from fabric_assets.lineage.values import (
     Bound,
     ClassValue,
     Const,
+    Decorated,
     FieldFactory,
     Function,
     Instance,
@@ -141,6 +142,10 @@ def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) ->
         fields = as_dictionary(owner)
         return fields if name == "__dict__" else Partial(Lib("copy.copy"), (fields,))
     found = owner.cls.lookup(name) if owner.cls is not None else None
+    if isinstance(found, Decorated):
+        return (
+            found if "staticmethod" in getattr(found.original, "decorators", ()) else Partial(found, (owner,))
+        )
     if isinstance(found, Function):
         if "staticmethod" in found.decorators:
             return found

@@ -95,7 +95,7 @@ def _mapping_method(owner: Mapping, name: str, arguments: list[Any], keywords: d
         return Items([from_key(key) for key in owner.entries], owner.complete)
     if name == "values":
         return Items(list(owner.entries.values()), owner.complete)
-    if name == "copy":
+    if name in ("copy", "asDict"):
         return Mapping(dict(owner.entries), owner.complete)
     if name == "update":
         for value in arguments:

@@ -315,13 +315,21 @@ def _named(interpreter: Interpreter, node: ast.NamedExpr) -> Any:
     return value
 
 
-def _inner(interpreter: Interpreter, node: ast.Await | ast.Starred | ast.YieldFrom) -> Any:
+def _inner(interpreter: Interpreter, node: ast.Await | ast.Starred) -> Any:
     return interpreter.evaluate(node.value)
 
 
 def _yield(interpreter: Interpreter, node: ast.Yield) -> Any:
-    if node.value is not None:
-        interpreter.yielded.append(interpreter.evaluate(node.value))
+    value = interpreter.evaluate(node.value) if node.value is not None else Const(None)
+    interpreter.yielded.append(value)
+    interpreter.yielded_all &= interpreter.session.branches == interpreter.yield_branches
+    return Unknown(described(node))
+
+
+def _yield_from(interpreter: Interpreter, node: ast.YieldFrom) -> Any:
+    items, complete = interpreter.iterate(interpreter.evaluate(node.value))
+    interpreter.yielded += items
+    interpreter.yielded_all &= complete and interpreter.session.branches == interpreter.yield_branches
     return Unknown(described(node))
 
 
@@ -351,5 +359,5 @@ _EXPRESSIONS: dict[type, Callable[[Interpreter, Any], Any]] = {
     ast.Await: _inner,
     ast.Starred: _inner,
     ast.Yield: _yield,
-    ast.YieldFrom: _inner,
+    ast.YieldFrom: _yield_from,
 }

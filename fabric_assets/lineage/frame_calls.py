@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fabric_assets.lineage.arguments import text_value
 from fabric_assets.lineage.columns import Column, column, column_named, expression, selected
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.local_rows import listed_rows, rows_after
 from fabric_assets.lineage.storage import write_table, write_target
 from fabric_assets.lineage.values import (
     Bound,
@@ -43,7 +44,8 @@ TO_FRAME = words("""
 
 
 FRAME_SIGNS = frozenset(
-    {"write", "writeStream", "writeTo", "toPandas", "withColumn", "withColumnRenamed", "write_delta"}
+    {"write", "writeStream", "writeTo", "toPandas", "withColumn", "withColumnRenamed"}
+    | {"write_delta", "sink_delta", "write_deltalake", "to_lakehouse_table"}
     | _VIEW_METHODS
 )
 
@@ -66,6 +68,9 @@ def frame_method(
 ) -> Any:
     """The value of a method call on a dataframe of Spark, pandas, Polars or DuckDB."""
     first = arguments[0] if arguments else next(iter(keywords.values()), Unknown())
+    rows = listed_rows(frame, name, arguments, keywords)
+    if rows is not None:
+        return rows
     if name in _VIEW_METHODS:
         for _, option in options_of(first):
             if text_value(option):
@@ -105,8 +110,12 @@ def frame_method(
     ):
         result = interpreter.invoke(first, [frame if name != "foreach" else Unknown("a row"), *arguments[1:]])
         return result if name == "pipe" else frame.opaque()
-    if name == "to_table" and arguments:
-        write_table(interpreter, first, "to_table", frame)
+    if name in ("to_table", "to_lakehouse_table") and (arguments or "name" in keywords):
+        first = keywords.get("name", first)
+        replaces = (
+            text_value(keywords.get("mode", arguments[1] if len(arguments) > 1 else None)) == "overwrite"
+        )
+        write_table(interpreter, first, name, frame, replaces=replaces)
         return Const(None)
     if name.startswith(("to_", "write_", "sink_", "save")) and name not in TO_FRAME | {"to_arrow"}:
         write_target(interpreter, name, frame, arguments, keywords)
@@ -121,7 +130,7 @@ def frame_method(
         or name in _SAME_FRAME
         or name in TO_FRAME
     ):
-        return frame
+        return rows_after(frame, name)
     if name in (
         "count",
         "isEmpty",

@@ -21,6 +21,8 @@ class Frame:
         base: the table whose other columns pass through unchanged, if it is exactly one.
         closed: there are no columns beyond ``columns``.
         alias: name given with ``alias()``.
+        inputs: the dataframes that it is joined of.
+        rows: abstract value of its rows if it is made of literals.
     """
 
     tables: frozenset[Table] = frozenset()
@@ -29,6 +31,7 @@ class Frame:
     closed: bool = False
     alias: str = ""
     inputs: tuple["Frame", ...] = field(default=(), compare=False, repr=False)
+    rows: object = field(default=None, compare=False, repr=False)
 
     @staticmethod
     def of(table: Table) -> "Frame":

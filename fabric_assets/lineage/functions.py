@@ -6,6 +6,7 @@ from typing import Any
 from fabric_assets.lineage.interpreter import MAX_DEPTH, Flow, Interpreter
 from fabric_assets.lineage.values import (
     Const,
+    Decorated,
     Function,
     Items,
     Mapping,
@@ -28,7 +29,10 @@ def call_function(
     session = interpreter.session
     former_scope = interpreter.enter(Scope(names, function.scope))
     former_returned, interpreter.returned = interpreter.returned, []
-    former_yielded, interpreter.yielded = interpreter.yielded, []
+    former_yielded = interpreter.yielded, interpreter.yielded_all, interpreter.yield_branches
+    interpreter.yielded, interpreter.yielded_all = [], True
+    interpreter.yield_branches = session.branches
+    interpreter.followed[node] += 1
     interpreter.call_stack.append(node)
     interpreter.owners.append(function.owner)
     session.inside.append(function.name)
@@ -39,7 +43,9 @@ def call_function(
         flow = interpreter.run(node.body)
         returned = interpreter.returned
         if interpreter.yielded:
-            return Items(interpreter.yielded, complete=False)
+            if set(function.decorators) & {"contextmanager", "asynccontextmanager"}:
+                return interpreter.yielded[0]
+            return Items(interpreter.yielded, interpreter.yielded_all)
         if flow is Flow.NEXT:
             returned = [*returned, (frozenset(session.branches.items()), Const(None))]
         if returned:
@@ -50,7 +56,7 @@ def call_function(
         session.inside.pop()
         interpreter.owners.pop()
         interpreter.call_stack.pop()
-        interpreter.yielded = former_yielded
+        interpreter.yielded, interpreter.yielded_all, interpreter.yield_branches = former_yielded
         interpreter.returned = former_returned
         interpreter.enter(former_scope)
 
@@ -81,6 +87,8 @@ def bound(function: Function, arguments: list[Any], keywords: dict[str, Any]) ->
 
 def parameter_names(interpreter: Interpreter, function: Any, arguments: list[Any]) -> dict[str, Any]:
     """The values of a call's positional arguments and of defaults, by name where the signature is known."""
+    if isinstance(function, Decorated):
+        return parameter_names(interpreter, function.original, arguments)
     if isinstance(function, Partial):
         values = parameter_names(interpreter, function.function, [*function.arguments, *arguments])
         return {**values, **dict(function.keywords)}

@@ -1,6 +1,7 @@
 """Follows the statements of Python cells in program order, with what is known about each name."""
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from itertools import count
@@ -61,7 +62,10 @@ class Interpreter:
         self.run_notebook = run_notebook
         self.returned: list[tuple[Any, Any]] = []
         self.yielded: list[Any] = []
+        self.yielded_all = True  # none was left out or came from a branch that may not be taken
+        self.yield_branches: dict[int, int] = {}
         self.call_stack: list[ast.AST] = []
+        self.followed: Counter[ast.AST] = Counter()
         self.owners: list[ClassValue | None] = []
         self.pinned = 0  # inside a function or a notebook that was included: the line of the call counts
         self.first_line = 1

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from fabric_assets.lineage.columns import library_column
 from fabric_assets.lineage.frame_calls import FRAME_SIGNS, frame_method, frames_in
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.local_rows import frame_of_rows
 from fabric_assets.lineage.notebook_calls import run_multiple, run_one
 from fabric_assets.lineage.spark_calls import delta_call, delta_method
 from fabric_assets.lineage.sql import run_sql
@@ -83,6 +84,15 @@ def call_library(
             interpreter, "write_deltalake", Frame.union(frames) if frames else Frame(), arguments, keywords
         )
         return Const(None)
+    if name in ("pandas.DataFrame", "polars.DataFrame", "polars.LazyFrame"):
+        frames = [frame for value in [*arguments, *keywords.values()] for frame in frames_in(value)]
+        names = keywords.get("columns", keywords.get("schema"))
+        data = arguments[0] if arguments else keywords.get("data")
+        return frame_of_rows(Frame.union(frames).opaque() if frames else Frame(), data, names)
+    if name == "pyspark.sql.Row" and keywords:
+        return Mapping(dict(keywords), is_record=True)
+    if name == "polars.sql":
+        return connection_method(interpreter, SqlConnection("duckdb"), "sql", arguments, keywords)
     if top == "duckdb":
         return _duckdb(interpreter, last, arguments, keywords)
     if name in ("shutil.rmtree", "shutil.move", "shutil.copytree") and arguments:
@@ -134,6 +144,8 @@ def unknown_method(
     """The value of a method call on a value of which nothing is known."""
     if name in FRAME_SIGNS:
         return frame_method(interpreter, Frame(), name, arguments, keywords)
+    if name.startswith(("read_", "scan_")) and (arguments or keywords):
+        return _data_call(interpreter, name, name, arguments, keywords)
     return opaque_call(interpreter, arguments, keywords, method=name)
 
 

@@ -153,7 +153,7 @@ class _Analysis:
     def _tsql(self, cell: Cell) -> None:
         options, _ = magic_options(cell.magic.partition(" ")[2])
         line = cell.first_line if not self._interpreter.pinned else None
-        frame = run_tsql(self.session, options, cell.source, line)
+        frame = run_tsql(self.session, options, Const(cell.source), line)
         if options.get("bind"):
             self._interpreter.bind(options["bind"], frame)
 

@@ -1,14 +1,23 @@
 """Paths that are put together with ``os.path`` and ``pathlib``; a path is followed as its text."""
 
+import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from fabric_assets.lineage.values import Const, Text, Unknown, concatenate, text_of
+from fabric_assets.lineage.values import Const, Text, Unknown, concatenate, from_python, text_of
 from fabric_assets.lineage.words import words
 
 _PARTS = words("name stem suffix parent")
+_FUNCTIONS: dict[str, Callable[[str], Any]] = {
+    "basename": posixpath.basename,
+    "dirname": posixpath.dirname,
+    "normpath": posixpath.normpath,
+    "abspath": posixpath.normpath,
+    "splitext": posixpath.splitext,
+    "split": posixpath.split,
+}
 
 
 def joined_path(*parts: Any) -> Any:
@@ -26,6 +35,16 @@ def joined_path(*parts: Any) -> Any:
     if isinstance(joined, Const):
         return Const(re.sub(r"(?<!:)/{2,}", "/", joined.value), joined.overridable)
     return joined
+
+
+def path_function(name: str, path: Any) -> Any:
+    """The value of a function of ``os.path`` with one path."""
+    if name in ("abspath", "realpath", "expanduser", "expandvars", "normpath") and isinstance(path, Text):
+        return path
+    if not isinstance(path, Const) or not isinstance(path.value, str):
+        return Unknown()
+    function = _FUNCTIONS.get(name)
+    return from_python(function(path.value), path.overridable) if function is not None else Unknown()
 
 
 def path_attribute(path: Const | Text, name: str) -> Any | None:

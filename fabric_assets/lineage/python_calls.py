@@ -60,6 +60,11 @@ def call_builtin(
             if name == "dict"
             else Items([], kind="tuple" if name == "tuple" else "list")
         )
+    if name == "dict.fromkeys" and arguments:
+        keys, complete = interpreter.iterate(first)
+        value = arguments[1] if len(arguments) > 1 else Const(None)
+        known = [as_key(key) for key in keys]
+        return Mapping({key: value for key in known if key is not NO_KEY}, complete and NO_KEY not in known)
     if name == "dict":
         return dictionary(interpreter, first, keywords)
     if name in ("enumerate", "zip", "map", "filter"):

@@ -14,7 +14,7 @@ from fabric_assets.lineage.tables import (
     UnresolvedNameError,
     split_name,
 )
-from fabric_assets.lineage.values import Const, Text, compatible, options_of, reason_of, unwrapped
+from fabric_assets.lineage.values import Const, Text, Unknown, compatible, options_of, reason_of, unwrapped
 
 MAX_STEPS = 150_000
 MAX_SQL_CHARACTERS = 1_500_000
@@ -33,6 +33,7 @@ class Session:
         config: writers and look-ups that are declared.
         cell: number of the current cell; ``line``: the current line; ``inside``: functions that are followed.
         views: temporary views by name (lower case).
+        settings: Spark settings that the notebook sets.
         branches: the branches that are being followed.
     """
 
@@ -45,6 +46,7 @@ class Session:
     column_lineage: dict[Table, dict[str, frozenset[tuple[Table, str]] | None]] = field(default_factory=dict)
     views: dict[str, Frame] = field(default_factory=dict)
     holes: Holes = field(default_factory=Holes)
+    settings: dict[str, object] = field(default_factory=dict)
     branches: dict[int, int] = field(default_factory=dict)
     cell: int = 0
     line: int = 0
@@ -97,6 +99,10 @@ class Session:
         """Note that the table is dropped."""
         self._need_lakehouse(table)
         self.accesses.setdefault((table, "drop", False), Access(table, "drop", self.cell, self.line))
+
+    def set(self, name: str, value: object) -> None:
+        """Note a Spark setting; where it may not be made, its value is not known."""
+        self.settings[name] = Unknown(f"the Spark setting {name!r}") if self.branches else value
 
     def _need_lakehouse(self, table: Table) -> None:
         if not table.lakehouse:

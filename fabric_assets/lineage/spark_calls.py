@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.frame_calls import TO_FRAME
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.local_rows import frame_of_rows
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.storage import read_table, write_path, write_table
+from fabric_assets.lineage.strings import text_method
 from fabric_assets.lineage.tables import Table
 from fabric_assets.lineage.values import (
     Bound,
@@ -16,11 +18,14 @@ from fabric_assets.lineage.values import (
     DeltaTableValue,
     Instance,
     Lib,
+    Mapping,
     Reader,
+    Text,
     Unknown,
     Writer,
     default_lakehouse,
     options_of,
+    text_of,
     this_workspace,
 )
 from fabric_assets.lineage.words import words
@@ -52,9 +57,6 @@ def unknown_attribute(owner: Any, name: str) -> Any:
     return Bound(owner, name)
 
 
-# -- the session
-
-
 def session_call(
     interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
@@ -62,21 +64,21 @@ def session_call(
     session = interpreter.session
     first = argument(arguments, keywords, 0, "tableName", "sqlQuery", "dbName", "viewName")
     if name == "sql":
-        frames = [
-            (key, v) for key, value in keywords.items() for _, v in options_of(value) if isinstance(v, Frame)
-        ]
-        return run_sql(
-            session, _with_frames(first, [key for key, _ in frames]), SqlContext(frames=tuple(frames))
-        )
+        return _sql(interpreter, first, arguments, keywords)
     if name == "table":
         return read_table(interpreter, first, "spark.table")
     if name in ("createDataFrame", "range", "emptyDataFrame"):
         given = [v for value in arguments[:1] for _, v in options_of(value) if isinstance(v, Frame)]
-        return Frame.union(given) if given else Frame()
+        frame = Frame.union(given) if given else Frame()
+        schema = argument(arguments, keywords, 1, "schema")
+        return frame_of_rows(frame, argument(arguments, keywords, 0, "data"), schema)
     if name in ("newSession", "getActiveSession", "builder.getOrCreate"):
         return Lib("spark")
+    if name == "conf.set" and len(arguments) > 1 and text_value(arguments[0]):
+        session.set(text_value(arguments[0]), arguments[1])
+        return Unknown()
     if name == "conf.get":
-        return _setting(interpreter, first, arguments)
+        return _setting(interpreter, argument(arguments, keywords, 0, "key"))
     if name == "catalog.setCurrentDatabase":
         if isinstance(first, Const):
             session.use(str(first.value))
@@ -89,17 +91,30 @@ def session_call(
     return Unknown()
 
 
-def _with_frames(text: Any, names: list[str]) -> Any:
-    """The text with ``{df}`` in place of dataframes as plain names."""
-    if not names or not isinstance(text, Const) or not isinstance(text.value, str):
-        return text
-    result = text.value
-    for name in names:
-        result = result.replace("{" + name + "}", name)
-    return Const(result)
+def _sql(interpreter: "Interpreter", text: Any, arguments: list[Any], keywords: dict[str, Any]) -> Frame:
+    """``spark.sql(text, args, **kwargs)``: parameter markers are values, ``{name}`` are dataframes or values."""
+    given = keywords.get("args", arguments[1] if len(arguments) > 1 else None)
+    markers = given.entries if isinstance(given, Mapping) else {}
+    parameters = tuple((str(key).lower(), text_of(value)) for key, value in markers.items())
+    fields = {key: value for key, value in keywords.items() if key not in ("args", "sqlQuery")}
+    frames = [(key, v) for key, value in fields.items() for _, v in options_of(value) if isinstance(v, Frame)]
+    if fields and isinstance(text, Const | Text):
+        text = _with_fields(text, fields)
+    return run_sql(interpreter.session, text, SqlContext(frames=tuple(frames), parameters=parameters))
 
 
-def _setting(interpreter: "Interpreter", name: Any, arguments: list[Any]) -> Any:
+def _with_fields(text: Const | Text, fields: dict[str, Any]) -> Any:
+    """The text with ``{df}`` as plain names and other fields as literals."""
+    for name, value in fields.items():
+        new: Const | Text = Const(name)
+        if not any(isinstance(option, Frame) for _, option in options_of(value)):
+            is_number = isinstance(value, Const) and not isinstance(value.value, str)
+            new = text_of(value) if is_number or not isinstance(value, Const) else Const(f"'{value.value}'")
+        text = text_method(text, "replace", [Const("{" + name + "}"), new], {})
+    return text
+
+
+def _setting(interpreter: "Interpreter", name: Any) -> Any:
     default = interpreter.session.resolver.default_lakehouse
     lakehouse = Const(default, overridable=True) if default else default_lakehouse()
     known: dict[str, Any] = {
@@ -108,16 +123,9 @@ def _setting(interpreter: "Interpreter", name: Any, arguments: list[Any]) -> Any
         "trident.lakehouse.name": lakehouse,
         "trident.lakehouse.id": lakehouse,
     }
-    return known.get(str(name.value), Unknown()) if isinstance(name, Const) else Unknown()
-
-
-# -- readers and writers
-
-
-# -- dataframes
-
-
-# -- Delta tables
+    if not isinstance(name, Const):
+        return Unknown()
+    return known.get(str(name.value), interpreter.session.settings.get(str(name.value), Unknown()))
 
 
 def delta_call(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:

@@ -39,6 +39,7 @@ _PROCEDURE = re.compile(
     re.IGNORECASE,
 )
 _EXECUTED = re.compile(r"EXEC(?:UTE)?\s*\((?P<text>.*)\)\s*\Z", re.IGNORECASE | re.DOTALL)
+_SETTING = re.compile(r"SET\s+`?(?P<name>[\w.]+)`?\s*=(?P<value>[^=\n]*)", re.IGNORECASE)
 _RESTORE = re.compile(r"RESTORE\s+(?:TABLE\s+)?(\S+)\s+TO\b", re.IGNORECASE)
 
 
@@ -117,13 +118,21 @@ def _with_holes(session: Session, text: str) -> str:
     """The text with identifiers for ``${name}``, which Spark takes from its configuration."""
     if "${" not in text:
         return text
-    return re.sub(
-        r"\$\{([^}\n]*)\}", lambda match: session.holes.add(f"the Spark setting {match[1]!r}"), text
-    )
+
+    def value(match: re.Match[str]) -> str:
+        known = session.settings.get(match[1].strip())
+        if isinstance(known, Const):
+            return str(known.value)
+        return session.holes.add(f"the Spark setting {match[1]!r}")
+
+    return re.sub(r"\$\{([^}\n]*)\}", value, text)
 
 
 def _run_statement(session: Session, attempts: list[str], context: SqlContext, variables: Variables) -> Frame:
     statement = attempts[0]
+    setting = _SETTING.fullmatch(statement) if context.dialect == "spark" else None
+    if setting:
+        session.set(setting["name"], Const(setting["value"].strip()))
     if not statement or _HARMLESS.match(statement):
         return Frame()
 

@@ -2,12 +2,12 @@
 
 import json
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, replaced
+from fabric_assets.lineage.documents import parsed
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.paths import joined_path
+from fabric_assets.lineage.paths import joined_path, path_function
 from fabric_assets.lineage.python_calls import copied, dictionary, mapped
 from fabric_assets.lineage.values import (
     AUTO,
@@ -24,7 +24,6 @@ from fabric_assets.lineage.values import (
     Partial,
     Template,
     Unknown,
-    from_python,
     map_options,
     options_of,
     text_of,
@@ -62,7 +61,13 @@ def call_standard_library(
     if name in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run"):
         return arguments[-1] if arguments else Unknown()
     if name == "json.loads":
-        return map_options(_json, [first], interpreter.session.branches)
+        return map_options(lambda text: parsed(name, text), [first], interpreter.session.branches)
+    if name.startswith("os.path.") and arguments:
+        return map_options(lambda path: path_function(last, path), [first], interpreter.session.branches)
+    if last == "delayed" and _callable(first):  # joblib, dask
+        return first
+    if name in ("yaml.safe_load", "yaml.load", "yaml.full_load", "tomllib.loads", "ast.literal_eval"):
+        return map_options(lambda text: parsed(name, text), [first], interpreter.session.branches)
     if name == "json.dumps":
         try:
             return Const(json.dumps(to_python(first)))
@@ -158,20 +163,6 @@ def _named_tuple(name: Any, fields: Any) -> Any:
 
 def _callable(value: Any) -> bool:
     return any(isinstance(option, Function | Partial) for _, option in options_of(value))
-
-
-def _json(text: Any) -> Any:
-    if not (isinstance(text, Const) and isinstance(text.value, str)):
-        return Unknown()
-    try:
-        return from_python(_loaded(text.value), text.overridable)
-    except (ValueError, RecursionError):
-        return Unknown()
-
-
-@lru_cache(maxsize=64)
-def _loaded(text: str) -> Any:
-    return json.loads(text)
 
 
 def _regular_expression(name: str, arguments: list[Any]) -> Any:

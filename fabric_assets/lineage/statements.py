@@ -4,9 +4,21 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fabric_assets.lineage.classes import make_class
+from fabric_assets.lineage.classes import make_class, member
+from fabric_assets.lineage.decorators import decorate_class, decorated
 from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Flow, Interpreter, _loaded
-from fabric_assets.lineage.values import Const, Function, Items, Lib, Never, Scope, Unknown
+from fabric_assets.lineage.values import (
+    ClassValue,
+    Const,
+    Decorated,
+    Function,
+    Instance,
+    Items,
+    Lib,
+    Never,
+    Scope,
+    Unknown,
+)
 
 
 def _expression(interpreter: Interpreter, node: ast.Expr) -> Flow:
@@ -52,7 +64,9 @@ def _return(interpreter: Interpreter, node: ast.Return) -> Flow:
 
 
 def _function(interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Flow:
-    interpreter.bind(node.name, interpreter.make_function(node, node.name))
+    function = interpreter.make_function(node, node.name)
+    value = decorated(interpreter, function, node.decorator_list) if node.decorator_list else function
+    interpreter.bind(node.name, value)
     return Flow.NEXT
 
 
@@ -69,14 +83,19 @@ def _class(interpreter: Interpreter, node: ast.ClassDef) -> Flow:
         names = interpreter.scope.names
     finally:
         interpreter.scope = outer
-    for attribute in names.values():
-        if isinstance(attribute, Function):
-            attribute.scope = outer
+    functions = [a.original if isinstance(a, Decorated) else a for a in names.values()]
+    methods = [function for function in functions if isinstance(function, Function)]
+    for method in methods:
+        method.scope = outer
     value = make_class(interpreter, node.name, names, bases, fields)
-    for attribute in names.values():
-        if isinstance(attribute, Function):
-            attribute.owner = value
+    for method in methods:
+        method.owner = value
     interpreter.bind(node.name, value)
+    for base in bases:
+        hook = base.lookup("__init_subclass__") if isinstance(base, ClassValue) else None
+        if isinstance(hook, Function):
+            interpreter.invoke(hook, [value])
+    decorate_class(interpreter, value, node.decorator_list)
     return Flow.NEXT
 
 
@@ -122,11 +141,30 @@ def _global(interpreter: Interpreter, node: ast.Global) -> Flow:
 
 
 def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith) -> Flow:
+    managers = []
     for item in node.items:
         value = interpreter.evaluate(item.context_expr)
+        if isinstance(value, Instance) and value.cls is not None:
+            managers.append(value)
+            entered = _called_method(interpreter, value, ("__enter__", "__aenter__"), [])
+            value = value if entered is None or isinstance(entered, Unknown) else entered
         if item.optional_vars is not None:
             interpreter.assign(item.optional_vars, value)
-    return interpreter.run(node.body)
+    flow = interpreter.run(node.body)
+    for manager in reversed(managers):
+        _called_method(interpreter, manager, ("__exit__", "__aexit__"), [Unknown("an exception")] * 3)
+    return flow
+
+
+def _called_method(
+    interpreter: Interpreter, owner: Instance, names: tuple[str, ...], arguments: list[Any]
+) -> Any:
+    """The value of the call of the first of these methods that the object has, ``None`` if it has none."""
+    for name in names:
+        method = member(interpreter, owner, name)
+        if method is not None:
+            return interpreter.invoke(method, arguments)
+    return None
 
 
 def _assert(interpreter: Interpreter, node: ast.Assert) -> Flow:

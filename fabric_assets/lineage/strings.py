@@ -140,6 +140,8 @@ def text_method(value: Const | Text, name: str, arguments: Sequence[Any], keywor
         if name == "format_map" and arguments and isinstance(arguments[0], Mapping):
             keywords = arguments[0].entries
         return format_method(value, [] if name == "format_map" else arguments, keywords)
+    if name == "replace" and len(arguments) == 2 and not isinstance(arguments[1], Const):
+        return _replaced(value, *arguments)
     moved = path_method(value, name, arguments)
     if moved is not None:
         return moved
@@ -161,6 +163,22 @@ def text_method(value: Const | Text, name: str, arguments: Sequence[Any], keywor
         return _on_parts(value, name, plain, named)
     except (TypeError, ValueError, LookupError, OverflowError, AttributeError):
         return Unknown()
+
+
+def _replaced(value: Const | Text, old: Any, new: Any) -> Any:
+    """``value.replace(old, new)`` where only part of ``new`` is known."""
+    if not isinstance(old, Const) or not isinstance(old.value, str) or not old.value:
+        return Unknown()
+    parts: list[Const | Text] = []
+    for part in value.parts if isinstance(value, Text) else (str(value.value),):
+        if isinstance(part, Unknown):
+            parts.append(Text((part,)))
+            continue
+        first, *rest = part.split(old.value)
+        parts.append(Const(first))
+        for piece in rest[:100]:
+            parts += [text_of(new), Const(piece)]
+    return concatenate(parts)
 
 
 def _on_parts(value: Text, name: str, plain: list[Any], named: dict[str, Any]) -> Any:

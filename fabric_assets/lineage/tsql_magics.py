@@ -6,7 +6,6 @@ from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_tables import SqlContext
-from fabric_assets.lineage.values import Const
 
 _OPTION = re.compile(r"\s*-{1,2}(\w+)(?:\s+(?!-)(\"[^\"]*\"|'[^']*'|\S+))?")
 _FLAGS = ("session",)  # options without a value
@@ -24,13 +23,13 @@ def magic_options(text: str) -> tuple[dict[str, str], str]:
     return options, text[position:].strip()
 
 
-def run_tsql(session: Session, options: dict[str, str], text: str, line: int | None = None) -> Frame:
+def run_tsql(session: Session, options: dict[str, str], text: object, line: int | None = None) -> Frame:
     """Note what T-SQL reads and writes in the item and workspace that the magic names.
 
     Args:
         session: takes the notes.
         options: of the magic.
-        text: the statements.
+        text: abstract value of the statements.
         line: number of the text's first line if it is a cell of its own.
     """
     kind = options.get("type", "").lower()
@@ -40,6 +39,6 @@ def run_tsql(session: Session, options: dict[str, str], text: str, line: int | N
     if options.get("workspace"):
         resolver.default_workspace = resolver.catalog.workspace(options["workspace"]) or resolver.home
     try:
-        return run_sql(session, Const(text), context, line)
+        return run_sql(session, text, context, line)
     finally:
         resolver.default_workspace = former

@@ -130,6 +130,14 @@ class Partial:
     keywords: tuple[tuple[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Decorated(Partial):
+    """What a decorator of the notebook made of a function (``original``)."""
+
+    arguments: tuple[Any, ...] = ()
+    original: Function | None = None
+
+
 @dataclass(eq=False)
 class ClassValue:
     """A class of a notebook.

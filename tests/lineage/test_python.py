@@ -7,7 +7,7 @@ def _cells(case: Case) -> list[str]:
     return case.source.split("\n# ---\n")
 
 
-@pytest.mark.parametrize("case", load("python.txt", "===="))
+@pytest.mark.parametrize("case", load("python.txt", "====") + load("notebooks.txt", "===="))
 def test_python_cells(case: Case) -> None:
     notebook = analyzed({"N": _cells(case)}).notebooks[0]
     expected = {"reads": case.reads, "writes": case.writes, "calls": case.calls}

@@ -1,0 +1,46 @@
+"""Configuration that notebooks hold as text: JSON, YAML, TOML and Python literals."""
+
+import ast
+import json
+import re
+import tomllib
+from functools import lru_cache
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from fabric_assets.lineage.values import Const, Unknown, from_python
+
+MAX_DOCUMENT = 100_000
+"""Longer texts (characters) are not read."""
+
+# An alias in YAML can stand for a structure that is larger than any memory.
+_YAML_ALIAS = re.compile(r"(?:^|[\s\[{,:-])[&*]\w", re.MULTILINE)
+
+
+def parsed(reader: str, text: Any) -> Any:
+    """The value of a call that reads a text.
+
+    Args:
+        reader: dotted name of the function: ``json.loads``.
+        text: abstract value of the text.
+    """
+    if not (isinstance(text, Const) and isinstance(text.value, str)) or len(text.value) > MAX_DOCUMENT:
+        return Unknown()
+    try:
+        return from_python(_loaded(reader, text.value), text.overridable)
+    except (ValueError, RecursionError, SyntaxError, MemoryError, yaml.YAMLError):
+        return Unknown()
+
+
+@lru_cache(maxsize=64)
+def _loaded(reader: str, text: str) -> Any:
+    if reader == "json.loads":
+        return json.loads(text)
+    if reader == "tomllib.loads":
+        return tomllib.loads(text)
+    if reader == "ast.literal_eval":
+        return ast.literal_eval(text.strip())
+    if _YAML_ALIAS.search(text):
+        raise ValueError("YAML with aliases")
+    return yaml.safe_load(text)
