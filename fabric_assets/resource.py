@@ -280,3 +280,5 @@ _controls: dict[tuple[Any, ...], JobControl] = {}
 # Fabric counts by identity, whatever workspace is meant.
 _budgets: dict[tuple[str, str | None], CallBudget] = {}
 _queues: dict[tuple[str, str | None, float], CapacityQueue] = {}
+for _cache in (_controls, _budgets, _queues):
+    background_loop.at_fork(_cache.clear)

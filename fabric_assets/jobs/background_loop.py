@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import logging
+import os
 import queue
 import signal
 import threading
@@ -201,6 +202,29 @@ _lock = threading.Lock()
 _running: asyncio.AbstractEventLoop | None = None
 _open_tasks: set[asyncio.Task[Any]] = set()
 _closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+
+_forgetters: list[Callable[[], None]] = []
+_inherited: list[asyncio.Task[Any]] = []
+
+
+def at_fork(forget: Callable[[], None]) -> None:
+    """Call ``forget()`` in a forked process: the loop's thread is not there, what lives in the loop is the parent's."""
+    _forgetters.append(forget)
+
+
+def _after_fork() -> None:
+    global _lock, _running
+    _lock, _running = threading.Lock(), None
+    _inherited.extend(_open_tasks)  # kept, or they would complain that they are destroyed
+    _open_tasks.clear()
+    _closers.clear()
+    for forget in _forgetters:
+        forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def at_close(closer: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -257,10 +257,17 @@ class _WorkspaceLists:
                 await asyncio.sleep(min(wait, self._shortest_seconds))
             else:
                 begun = time.monotonic()
-                self._pages = await self._look_at_sessions()
-                for item_id, several in self._unlisted().items():
-                    self._pages += await self._look_at_item(item_id, several)
+                try:
+                    self._pages = await self._look_at_lists()
+                except Exception as error:  # noqa: BLE001 -- whatever is odd in a list: single reads find the ends
+                    self._refused("sessions", error)
                 self._looked_at = begun
+
+    async def _look_at_lists(self) -> int:
+        pages = await self._look_at_sessions()
+        for item_id, several in self._unlisted().items():
+            pages += await self._look_at_item(item_id, several)
+        return pages
 
     def _interval_seconds(self) -> float:
         """From the last look to the next one: when the first one may have ended. A look is one call for all."""
@@ -331,6 +338,6 @@ class _WorkspaceLists:
                 watched.lists_without_it = 1
         return 1 + len(listed) // _ENTRIES_PER_PAGE
 
-    def _refused(self, which: str, error: FabricError) -> None:
+    def _refused(self, which: str, error: Exception) -> None:
         self._refused_until[which] = time.monotonic() + _REFUSED_SECONDS
         _log.info("no hints from the list of %s: %s", which, error)

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import os
 import signal
 import subprocess
 import sys
@@ -173,3 +174,22 @@ started.wait(10)
 
     assert done.stdout == "cancelled in Fabric\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_has_a_loop_of_its_own() -> None:
+    code = """
+import os, signal
+from fabric_assets.jobs import background_loop
+
+async def work():
+    return 7
+
+assert background_loop.call(work) == 7
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    os._exit(background_loop.call(work))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)

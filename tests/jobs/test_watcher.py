@@ -1,6 +1,8 @@
 """How many calls it takes to see the ends of many job instances, counted at the service."""
 
 import asyncio
+import gc
+import logging
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -106,7 +108,7 @@ def test_the_quota_is_kept_whatever_must_be_read(simulate: Simulate) -> None:
     assert [request.status for request in fabric.requests if request.status == 429] == []
 
 
-def listed_as(fabric: ServedFabric, state: str, **fault: Any) -> Fault:
+def listed_as(fabric: ServedFabric, state: object, **fault: Any) -> Fault:
     """A list of sessions that shows every job instance in one state, whatever has become of it."""
     sessions = [
         {"livyId": started.id, "jobInstanceId": started.id, "state": state} for started in fabric.started
@@ -115,7 +117,7 @@ def listed_as(fabric: ServedFabric, state: str, **fault: Any) -> Fault:
     return Fault(method="GET", path="*/livysessions*", status=200, **fault)
 
 
-async def watch_under_a_wrong_list(fabric: ServedFabric, state: str, **job: Any) -> list[JobOutcome]:
+async def watch_under_a_wrong_list(fabric: ServedFabric, state: object, **job: Any) -> list[JobOutcome]:
     def show_wrongly() -> None:
         wait_for("started", lambda: len(fabric.started) == 2)
         fabric.add_fault(listed_as(fabric, state))
@@ -144,6 +146,20 @@ def test_a_list_that_shows_an_end_too_early_is_asked_about_ever_more_seldom(simu
     assert {outcome.job_instance.status for outcome in outcomes} == {"Completed"}
     # In 4 seconds there are some 50 lists. The waits double: 0.1, 0.2, ..., 3.2 s.
     assert calls(fabric)["read of an end"] <= 2 * 8
+
+
+def test_an_odd_list_leaves_the_watching_to_single_reads(
+    simulate: Simulate, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    fabric = simulate(notebooks=names(2), job_instances=[{"run_seconds": 1.0}])
+
+    outcomes = asyncio.run(watch_under_a_wrong_list(fabric, {"name": "Succeeded"}))
+
+    gc.collect()
+    assert {outcome.job_instance.status for outcome in outcomes} == {"Completed"}
+    assert "never retrieved" not in caplog.text
+    assert "no hints from the list of sessions" in caplog.text
 
 
 def test_a_session_that_appears_late_is_still_watched_by_the_list(simulate: Simulate) -> None:
