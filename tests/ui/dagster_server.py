@@ -178,13 +178,14 @@ class DagsterServer:
 
 @contextmanager
 def dagster_dev(
-    folder: Path, *options: str, environment: Mapping[str, str] | None = None
+    folder: Path, *options: str, project: Path = ROOT, environment: Mapping[str, str] | None = None
 ) -> Iterator[DagsterServer]:
-    """Start ``dagster dev`` in the repository; afterwards nothing of it runs, nor its local Fabric.
+    """Start ``dagster dev`` in a project; afterwards nothing of it runs, nor its local Fabric.
 
     Args:
         folder: where it keeps everything, from one start to the next.
         *options: of the command, to load something else than the project.
+        project: where it is started.
         environment: further variables.
     """
     port, dagster_home, fabric_home = _free_port(), folder / "dagster", LocalHome(folder / "fabric")
@@ -194,7 +195,7 @@ def dagster_dev(
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*(sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)), *options],
-            cwd=ROOT,
+            cwd=project,
             env={**_environment(dagster_home, fabric_home), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,7 +1,8 @@
 """Take the README's pictures again.
 
-``python -m tests.ui.screenshots`` loads the dimensions in a fresh place and writes ``docs/images/*.png``. Take them on
-an idle machine, else the run's chart shows the machine's load, and look at them before you commit them.
+``python -m tests.ui.screenshots`` loads the dimensions in a fresh place, opens the example's graph and writes
+``docs/images/*.png``. Take them on an idle machine, else the run's chart shows the machine's load, and look at them
+before you commit them.
 """
 
 import tempfile
@@ -38,9 +39,23 @@ def show_log_only(page: Page) -> None:
     page.keyboard.press("Escape")
 
 
-def main() -> None:
+def shoot_derived_graph() -> None:
+    """The graph that a component makes of a workspace's notebooks."""
+    with (
+        chromium() as browser,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as path,
+        dagster_dev(Path(path), project=ROOT / "examples" / "shop") as server,
+    ):
+        page = browser.new_page()
+        page.goto(f"{server.url}/asset-groups")
+        expect(page.get_by_text("reports", exact=True).first).to_be_visible()
+        page.keyboard.press("Alt+e")  # all groups
+        expect(page.get_by_text("SalesByCity", exact=True).first).to_be_visible()
+        shoot(page, "derived-graph")
+
+
+def shoot_dimensions() -> None:
     """Load the dimensions in a fresh place, and look at the result."""
-    IMAGES.mkdir(parents=True, exist_ok=True)
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with chromium() as browser, folder as path, dagster_dev(Path(path)) as server:
         page = browser.new_page()
@@ -64,4 +79,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    shoot_derived_graph()
+    shoot_dimensions()
