@@ -26,7 +26,8 @@ _SHARE_OF_ELAPSED_WITH_ROOM = 0.02
 _LONGEST_WAIT_SECONDS = 30.0
 _SHARE_BETWEEN_SAFETY_READS = 0.25
 _SAFETY_READ_SECONDS = 60.0
-_RUNNING_STATES = frozenset({"NotStarted", "InProgress"})
+_IN_PROGRESS = "InProgress"
+_RUNNING_STATES = frozenset({"NotStarted", _IN_PROGRESS})
 _ENDED_SESSION_STATES = frozenset({"Succeeded", "Failed", "Cancelled"})
 _LISTS_BEFORE_SINGLE_READS = 3
 _SHARE_OF_POLL_PER_PAGE = 0.2
@@ -65,6 +66,7 @@ class Watched:
         expected_seconds: how long it may take, from its past; ``None`` if it has none.
         on_state: called with ``NotStarted`` or ``InProgress`` when a list shows it.
         shares_session: whether its session may go on when it has ended, so that lists do not tell its end.
+        runs: whether a list showed it ``InProgress``.
         ended_as: the state in which a list showed it as ended.
     """
 
@@ -76,6 +78,7 @@ class Watched:
     started: float = field(default_factory=time.monotonic)
     hinted: asyncio.Event = field(default_factory=asyncio.Event)
     lists_without_it: int = 0
+    runs: bool = False
     read_at: float = field(default_factory=time.monotonic)
     ended_as: str | None = None
     _hints_used: int = 0
@@ -94,6 +97,7 @@ class Watched:
             if time.monotonic() >= self._no_hint_until:
                 self.hinted.set()
         elif state in _RUNNING_STATES:
+            self.runs = state == _IN_PROGRESS
             self.ended_as = None
             self.on_state(state)
 
@@ -274,7 +278,8 @@ class _WorkspaceLists:
         waits = [
             wait_seconds(
                 self._looked_at - watched.started,
-                watched.expected_seconds,
+                # What finds no room ends before it runs.
+                watched.expected_seconds if watched.runs else None,
                 self._shortest_seconds,
                 _SHARE_OF_ELAPSED_WITH_ROOM,
             )
