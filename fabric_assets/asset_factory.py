@@ -115,6 +115,7 @@ def notebook_asset(
     all_deps = list(deps)
     all_deps += checked_arguments.upstream(all_deps)
     checks = list(check_specs or ())
+    materialized_key = tables[0].key if tables else asset_key
     # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its notebook anew.
     policy = retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
     if table is not None and tables:
@@ -135,7 +136,7 @@ def notebook_asset(
                 compute=compute,
                 timeout_seconds=timeout_seconds,
                 run_again_if_deduped=run_again_if_deduped,
-                expected_seconds=expected_seconds(context.instance, asset_key, partition),
+                expected_seconds=expected_seconds(context.instance, materialized_key, partition),
                 run_id=context.run.run_id,
                 log=context.log.log,
                 ledger=InstanceLedger(
