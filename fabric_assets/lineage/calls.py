@@ -60,6 +60,8 @@ _KNOWN_MODULES = words("""
     ipywidgets pydantic tenacity jinja2 faker fsspec s3fs adlfs daft pyodbc sqlalchemy com graphframes
     geopandas shapely networkx transformers torch tensorflow prophet semantic_link
 """) | frozenset(sys.stdlib_module_names)
+# What functions are called that write tables whose names they are given.
+_WRITES = re.compile(r"(?:^|_)(?:write|save|upsert|merge|ingest|overwrite|materiali[sz]e)(?:_|[A-Z]|$)")
 _BUILTIN_NAMES = frozenset(dir(builtins))
 
 
@@ -94,8 +96,8 @@ def call(
     interpreter: Interpreter, function: Any, arguments: list[Any], keywords: dict[str, Any], node: ast.Call
 ) -> Any:
     """The value of a call, its accesses noted."""
-    name = _called_name(node)
     config = interpreter.session.config
+    name = _called_name(node) if config.lookups or config.writers else ""
     lookups = [rule for rule in config.lookups if _matches(rule.call, name)]
     for lookup in lookups:
         _read_lookups(interpreter, lookup, arguments, keywords)
@@ -244,7 +246,8 @@ def _library(
     if top == "spark":
         return spark_calls.session_call(interpreter, rest, arguments, keywords)
     result = library_calls.call_library(interpreter, name, arguments, keywords)
-    if top not in _KNOWN_MODULES and not declared and _gets_data(arguments, keywords):
+    is_own = top not in _KNOWN_MODULES and not declared
+    if is_own and (_gets_data(arguments, keywords) or _WRITES.search(name.rpartition(".")[2])):
         interpreter.session.gap(
             f"what `{name}` reads and writes is not known here; if it writes tables, declare it in `writers`"
         )

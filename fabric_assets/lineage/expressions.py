@@ -26,6 +26,7 @@ from fabric_assets.lineage.values import (
     options_of,
     text_of,
     unwrapped,
+    without_empty,
 )
 
 _PREDEFINED = {
@@ -34,6 +35,7 @@ _PREDEFINED = {
     "sc": "spark.sparkContext",
     "notebookutils": "notebookutils",
     "mssparkutils": "notebookutils",
+    "DeltaTable": "delta.tables.DeltaTable",  # imported by a notebook that is not here
 }
 
 
@@ -160,7 +162,9 @@ def _conditional(interpreter: Interpreter, node: ast.IfExp) -> Any:
             options.append((frozenset({(number, position)}), interpreter.evaluate(expression)))
         finally:
             session.branches = taken
-    return one_of(options)
+    tested = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
+    gives_it = any(isinstance(n, ast.Name) and n.id in tested for n in (node.body, node.orelse))
+    return without_empty(one_of(options)) if gives_it else one_of(options)
 
 
 def _items(interpreter: Interpreter, node: ast.List | ast.Tuple | ast.Set) -> Any:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from fabric_assets.lineage.arguments import text_value
 from fabric_assets.lineage.columns import library_column
 from fabric_assets.lineage.frame_calls import FRAME_SIGNS, frame_method, frames_in
 from fabric_assets.lineage.frames import Frame
@@ -49,6 +50,7 @@ _SOURCES = (
     "paths",
     "table_path",
 )
+_SOURCE_NAMES = ("from", "file", "path", "source", "dir", "mountPoint")
 _CONNECTIONS = ("sql", "query", "execute", "from_query", "sql_query", "read_sql", "cursor")
 _DELTA_READERS = ("delta", "deltalake")
 
@@ -239,6 +241,8 @@ def _visible_frames(interpreter: "Interpreter") -> list[tuple[str, Frame]]:
 def _utilities(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     session = interpreter.session
     first = arguments[0] if arguments else next(iter(keywords.values()), Unknown())
+    if name in ("env.getWorkspaceId", "env.getWorkspaceName"):
+        return this_workspace()
     if name == "notebook.exit":
         return Never()
     if name == "notebook.run":
@@ -261,7 +265,10 @@ def _file_system(
     interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
     source = keywords.get(
-        "src", arguments[0] if arguments else keywords.get("from", keywords.get("file", keywords.get("path")))
+        "src",
+        arguments[0]
+        if arguments
+        else next((keywords[key] for key in _SOURCE_NAMES if key in keywords), None),
     )
     target = keywords.get("dest", keywords.get("to", arguments[1] if len(arguments) > 1 else None))
     if source is None:
@@ -278,8 +285,11 @@ def _file_system(
         write_path(interpreter, source, f"fs.{name}", Frame(), quiet=True)
     elif name == "head":
         read_path(interpreter, source, "fs.head", quiet=True)
+    elif name == "mount":
+        point = keywords.get("mountPoint", target)
+        interpreter.session.mounts[text_value(point).strip("/")] = source
     elif name == "getMountPath":
-        return Unknown()
+        return interpreter.session.mounts.get(text_value(source).strip("/"), Unknown())
     return Unknown()
 
 
@@ -342,6 +352,8 @@ def runtime_context(interpreter: "Interpreter") -> Mapping:
 
 
 def _sempy(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    if name == "resolve_item_id" and arguments:
+        return arguments[0]
     if name in ("get_workspace_id", "get_notebook_workspace_id"):
         return this_workspace()
     if name in ("resolve_workspace_id", "resolve_workspace_name"):

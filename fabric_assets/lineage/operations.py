@@ -3,6 +3,7 @@
 import ast
 import operator
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from fabric_assets.lineage.classes import compared_members
@@ -50,6 +51,7 @@ _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def described(node: ast.expr) -> str:
     """How a reason names an expression."""
     text = " ".join(ast.unparse(node).split())

@@ -83,7 +83,8 @@ def call_builtin(
     if name == "vars" and isinstance(first, Instance):
         return as_dictionary(first)
     if name in ("globals", "locals", "vars"):
-        return Mapping({}, complete=False)
+        scope = interpreter.scope.root() if name == "globals" else interpreter.scope
+        return Mapping(dict(scope.names), complete=False)
     if name in ("exec", "eval"):
         interpreter.session.gap(f"{name}() runs text; what it reads and writes is not followed")
         return Unknown()

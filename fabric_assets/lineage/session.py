@@ -33,6 +33,8 @@ class Session:
         config: writers and look-ups that are declared.
         cell: number of the current cell; ``line``: the current line; ``inside``: functions that are followed.
         views: temporary views by name (lower case).
+        mounts: what ``fs.mount`` mounted, by mount point.
+        procedures: texts of the T-SQL procedures that the notebook creates, by name without schema.
         settings: Spark settings that the notebook sets.
         branches: the branches that are being followed.
     """
@@ -46,6 +48,8 @@ class Session:
     column_lineage: dict[Table, dict[str, frozenset[tuple[Table, str]] | None]] = field(default_factory=dict)
     views: dict[str, Frame] = field(default_factory=dict)
     holes: Holes = field(default_factory=Holes)
+    mounts: dict[str, object] = field(default_factory=dict)
+    procedures: dict[str, str] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
     branches: dict[int, int] = field(default_factory=dict)
     cell: int = 0

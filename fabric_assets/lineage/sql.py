@@ -10,7 +10,7 @@ from sqlglot.errors import SqlglotError
 
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.session import MAX_SQL_CHARACTERS, BudgetExceededError, Session
-from fabric_assets.lineage.sql_statements import StatementRunner
+from fabric_assets.lineage.sql_statements import StatementRunner, procedure_name
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.sql_text import (
     is_too_deep,
@@ -35,8 +35,12 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _PROCEDURE = re.compile(
-    r"(?:CREATE|ALTER)\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?:PROC|PROCEDURE|FUNCTION|TRIGGER)\b",
-    re.IGNORECASE,
+    r"(?:CREATE|ALTER)\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?:PROC|PROCEDURE|FUNCTION|TRIGGER)\s+"
+    r"(?P<name>(?:\[[^\]]*\]|[\w.])+)(?:.*?\bAS\b(?P<body>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_INSERT_EXEC = re.compile(
+    r"INSERT\s+(?:INTO\s+)?((?:\[[^\]]*\]|[\w.#@])+)\s*(?:\([^()]*\)\s*)?(?=EXEC(?:UTE)?\b)", re.IGNORECASE
 )
 _EXECUTED = re.compile(r"EXEC(?:UTE)?\s*\((?P<text>.*)\)\s*\Z", re.IGNORECASE | re.DOTALL)
 _SETTING = re.compile(r"SET\s+`?(?P<name>[\w.]+)`?\s*=(?P<value>[^=\n]*)", re.IGNORECASE)
@@ -148,8 +152,14 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext, v
     if restore:
         runner.write_named(restore[1])
         return Frame()
-    if _PROCEDURE.match(statement):
-        return Frame()  # defined, not executed
+    procedure = _PROCEDURE.match(statement)
+    if procedure:  # defined, not executed
+        session.procedures[procedure_name(procedure["name"])] = procedure["body"] or ""
+        return Frame()
+    into = _INSERT_EXEC.match(statement) if context.dialect == "tsql" else None
+    if into:
+        runner.write_named(into[1])
+        return _run_statement(session, [statement[into.end() :]], context, variables)
     failure = "the text is not SQL that can be read"
     if is_too_deep(statement):
         session.gap(

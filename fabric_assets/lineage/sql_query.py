@@ -154,8 +154,8 @@ def _names_itself(cte: exp.Expr, name: str) -> bool:
     return any(t.name.lower() == name and not t.args.get("db") for t in query.expression.find_all(exp.Table))
 
 
-def _queries(node: exp.Expr | None) -> Iterator[exp.Expr]:
-    if node is None:
+def _queries(node: object) -> Iterator[exp.Expr]:
+    if not isinstance(node, exp.Expr):  # the parser puts truth values in some places
         return
     if isinstance(node, exp.Query):
         yield node
@@ -165,7 +165,7 @@ def _queries(node: exp.Expr | None) -> Iterator[exp.Expr]:
         for child in stack.pop().iter_expressions():
             if isinstance(child, exp.Query | exp.Table):
                 yield child
-            else:
+            elif not isinstance(child, exp.Column | exp.Literal | exp.Identifier):
                 stack.append(child)
 
 

@@ -282,6 +282,10 @@ class StatementRunner:
             return
         if name.lower().lstrip("[").startswith(("sp_", "sys.")):
             return
+        body = self._session.procedures.get(procedure_name(name))
+        if body:
+            self._run_text(Const(body))
+            return
         self._session.gap(f"what the stored procedure {name} does is not known here; declare it in `writers`")
 
     def _rename(self, arguments: list[Any]) -> None:
@@ -333,6 +337,11 @@ class StatementRunner:
         exp.Execute: _execute,
         exp.ExecuteSql: _execute,
     }
+
+
+def procedure_name(name: str) -> str:
+    """The name of a procedure without schema and brackets, in lower case."""
+    return name.rpartition(".")[2].strip('[]"').lower()
 
 
 def _merged_columns(node: exp.Merge, using: exp.Expr | None, source: Frame) -> Frame:

@@ -176,5 +176,7 @@ class SqlTables:
 
 
 def _part(node: exp.Expr) -> str:
-    """A part of a name; T-SQL's temporary tables keep their ``#``, as others may have the same name without it."""
+    """A part of a name; T-SQL's temporary tables and variables keep their ``#`` and ``@``."""
+    if isinstance(node, exp.Parameter):
+        return f"@{node.name}"
     return f"#{node.name}" if node.args.get("temporary") else node.name

@@ -16,8 +16,10 @@ from fabric_assets.lineage.values import (
     Items,
     Lib,
     Never,
+    OneOf,
     Scope,
     Unknown,
+    without_empty,
 )
 
 
@@ -183,10 +185,15 @@ def _if(interpreter: Interpreter, node: ast.If) -> Flow:
     decision = interpreter.decided(condition)
     if decision is not None:
         return interpreter.run(node.body if decision else node.orelse)
-    return interpreter.branch(
+    flow = interpreter.branch(
         [lambda: interpreter.run(node.body), lambda: interpreter.run(node.orelse)],
         interpreter.branching(node.test),
     )
+    for name in {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}:
+        value = interpreter.scope.names.get(name)
+        if isinstance(value, OneOf):  # `if not name: name = ...` gives it a value
+            interpreter.scope.names[name] = without_empty(value)
+    return flow
 
 
 def _match(interpreter: Interpreter, node: ast.Match) -> Flow:

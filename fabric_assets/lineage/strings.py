@@ -15,6 +15,7 @@ from fabric_assets.lineage.values import (
     Unknown,
     concatenate,
     from_python,
+    is_empty_parameter,
     text_of,
     to_python,
 )
@@ -32,6 +33,8 @@ _METHODS = words("""
 
 def format_value(value: Const, spec: str, conversion: int) -> Const | Unknown:
     """A constant as ``{value!r:spec}`` gives it."""
+    if is_empty_parameter(value):
+        return Unknown("a parameter whose value here is empty")
     if re.search(r"\d{4}", spec):
         return Unknown("a very long text")
     try:

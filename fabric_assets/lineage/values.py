@@ -430,12 +430,27 @@ def reason_of(value: Any) -> str:
     return Unknown().reason
 
 
+def is_empty_parameter(value: Const) -> bool:
+    """Whether a parameter has no value here: which one it gets is up to those who pass it."""
+    return value.overridable and (value.value is None or value.value == "")
+
+
+def without_empty(value: Any) -> Any:
+    """The value without the possibility that it is a parameter with no value, where code has looked for that."""
+    if not isinstance(value, OneOf):
+        return value
+    rest = [(guard, v) for guard, v in value.options if not (isinstance(v, Const) and is_empty_parameter(v))]
+    return one_of(rest) if rest else value
+
+
 def text_of(value: Any) -> Const | Text:
     """The value as part of a text, as ``str()`` would give it."""
     value = unwrapped(value)
     if isinstance(value, Text):
         return value
     if isinstance(value, Const):
+        if is_empty_parameter(value):
+            return Text((Unknown("a parameter whose value here is empty"),))
         if isinstance(value.value, str):
             return value
         return Const(str(value.value), value.overridable)

@@ -71,7 +71,9 @@ def write_workspace(folder: Path, count: int) -> None:
 
 def seeds() -> list[bytes]:
     """Notebooks that are mutated: those of the tests and a few generated ones."""
-    python = (CASES / "python.txt").read_text().split("\n====\n")
+    python = [
+        b for name in ("python.txt", "notebooks.txt") for b in (CASES / name).read_text().split("\n====\n")
+    ]
     spark = (CASES / "spark.sql").read_text().split("\n\n")
     tsql = (CASES / "tsql.sql").read_text().split("\n\n")
     notebooks = [git_text(block.split("\n# ---\n")) for block in python]
@@ -120,6 +122,15 @@ _PIECES = [
     "yield ",
     "global x\n",
     "class A(A): pass\n",
+    "class E(str, Enum): a = auto()\n",
+    "@f\n",
+    "@f(1)\n",
+    "with f(x) as x: ",
+    "yield from x\n",
+    "EXEC(",
+    "SET @s = @s + ",
+    "DECLARE @t TABLE (x INT) ",
+    "CREATE PROC p AS EXEC p\nGO\n",
     "SELECT * FROM (",
     "UNION ALL SELECT 1 ",
     "WITH RECURSIVE x AS (",

@@ -210,3 +210,41 @@ INSERT INTO dbo.orders SELECT * FROM #orders; DELETE FROM #orders; TRUNCATE TABL
 -- reads: wh.dbo.a wh.dbo.new wh.dbo.sales | writes: wh.dbo.sales wh.dbo.sales_old wh.dbo.new
 EXEC sp_rename 'dbo.sales', 'sales_old'; EXEC sys.sp_rename N'new', 'sales', 'OBJECT';
 EXEC sp_rename 'dbo.a.x', 'y', 'COLUMN'; SELECT * FROM a
+
+-- reads: wh.dbo.y | writes: wh.dbo.x
+CREATE PROC [dbo].[p2] @day date AS
+BEGIN
+    SET NOCOUNT ON;
+    INSERT INTO x SELECT * FROM y WHERE d = @day
+END
+GO
+EXECUTE dbo.p2 @day = '2024-01-01'
+
+-- unresolved: 1
+CREATE PROC p3 AS EXEC p3
+GO
+EXEC p3
+
+-- reads: wh.dbo.z | writes: wh.dbo.t
+INSERT INTO dbo.t (a, b) EXEC sp_executesql N'SELECT a, b FROM z'
+
+-- writes: wh.dbo.t | unresolved: 1
+INSERT dbo.t EXEC dbo.usp_y
+
+-- reads: wh.dbo.q wh.dbo.r
+DECLARE @t TABLE (id int); INSERT INTO @t SELECT id FROM dbo.q; SELECT * FROM @t t JOIN dbo.r ON r.id = t.id
+
+-- reads: wh.dbo.chk wh.dbo.y | writes: wh.dbo.x wh.dbo.x2
+IF EXISTS (SELECT 1 FROM dbo.chk)
+BEGIN
+    TRUNCATE TABLE dbo.x
+    INSERT INTO dbo.x SELECT * FROM dbo.y
+END
+ELSE
+    INSERT INTO dbo.x2 SELECT 1 a
+
+-- reads: wh.dbo.ctl wh.dbo.s | writes: wh.dbo.ctl wh.dbo.f
+DECLARE @d date = (SELECT MAX(d) FROM dbo.ctl);
+DELETE FROM dbo.f WHERE d >= @d;
+INSERT INTO dbo.f SELECT * FROM dbo.s WHERE d >= @d;
+UPDATE dbo.ctl SET d = GETDATE();
