@@ -18,6 +18,7 @@ from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.ipython_calls import run_magic, shell_call
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
 from fabric_assets.lineage.paths import path_attribute
+from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import call_builtin
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
 from fabric_assets.lineage.strings import format_method, text_method
@@ -44,8 +45,6 @@ from fabric_assets.lineage.values import (
     Text,
     Unknown,
     Writer,
-    map_options,
-    options_of,
     unwrapped,
 )
 from fabric_assets.lineage.words import words

@@ -4,6 +4,7 @@ from typing import Any
 
 from fabric_assets.lineage.functions import call_function
 from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.possibilities import map_options, one_of, options_of
 from fabric_assets.lineage.values import (
     AUTO,
     Bound,
@@ -18,9 +19,6 @@ from fabric_assets.lineage.values import (
     Mapping,
     Partial,
     Unknown,
-    map_options,
-    one_of,
-    options_of,
 )
 from fabric_assets.lineage.words import words
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.values import (
     NO_KEY,
     Const,
@@ -13,8 +14,6 @@ from fabric_assets.lineage.values import (
     as_key,
     find_entry,
     from_key,
-    one_of,
-    options_of,
 )
 
 if TYPE_CHECKING:

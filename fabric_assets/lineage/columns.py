@@ -10,7 +10,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from fabric_assets.lineage.frames import NO_SOURCES, Frame, Sources
-from fabric_assets.lineage.values import Const, Items, Unknown, options_of
+from fabric_assets.lineage.possibilities import options_of
+from fabric_assets.lineage.values import Const, Items, Unknown
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,9 @@ from typing import Any
 
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.storage import write_table
-from fabric_assets.lineage.values import (
-    ClassValue,
-    Const,
-    Decorated,
-    Function,
-    Instance,
-    Partial,
-    options_of,
-)
+from fabric_assets.lineage.values import ClassValue, Const, Decorated, Function, Instance, Partial
 
 
 def decorated(interpreter: Interpreter, function: Function, decorators: Sequence[ast.expr]) -> Any:

@@ -9,6 +9,7 @@ from fabric_assets.lineage.classes import printed
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.operations import compared, described, element, operated, sliced
+from fabric_assets.lineage.possibilities import map_options, one_of, options_of, without_empty
 from fabric_assets.lineage.strings import format_value
 from fabric_assets.lineage.values import (
     NO_KEY,
@@ -21,12 +22,8 @@ from fabric_assets.lineage.values import (
     Unknown,
     as_key,
     concatenate,
-    map_options,
-    one_of,
-    options_of,
     text_of,
     unwrapped,
-    without_empty,
 )
 
 _PREDEFINED = {

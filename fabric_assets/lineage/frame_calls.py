@@ -6,18 +6,9 @@ from fabric_assets.lineage.arguments import text_value
 from fabric_assets.lineage.columns import Column, column, column_named, expression, selected
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.local_rows import listed_rows, rows_after
+from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.storage import write_table, write_target
-from fabric_assets.lineage.values import (
-    Bound,
-    Const,
-    Items,
-    Lib,
-    Mapping,
-    TableWriter,
-    Unknown,
-    Writer,
-    options_of,
-)
+from fabric_assets.lineage.values import Bound, Const, Items, Lib, Mapping, TableWriter, Unknown, Writer
 from fabric_assets.lineage.words import words
 
 if TYPE_CHECKING:

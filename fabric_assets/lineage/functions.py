@@ -4,6 +4,7 @@ import ast
 from typing import Any
 
 from fabric_assets.lineage.interpreter import MAX_DEPTH, Flow, Interpreter
+from fabric_assets.lineage.possibilities import one_of
 from fabric_assets.lineage.values import (
     Const,
     Decorated,
@@ -14,7 +15,6 @@ from fabric_assets.lineage.values import (
     Partial,
     Scope,
     Unknown,
-    one_of,
 )
 
 

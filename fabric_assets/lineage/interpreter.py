@@ -7,6 +7,7 @@ from enum import Enum, auto
 from itertools import count
 from typing import Any
 
+from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.values import (
     NO_KEY,
@@ -21,8 +22,6 @@ from fabric_assets.lineage.values import (
     Unknown,
     as_key,
     from_key,
-    one_of,
-    options_of,
 )
 
 MAX_ITERATIONS = 300

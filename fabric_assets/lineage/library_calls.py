@@ -8,6 +8,7 @@ from fabric_assets.lineage.frame_calls import FRAME_SIGNS, frame_method, frames_
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.local_rows import frame_of_rows
 from fabric_assets.lineage.notebook_calls import run_multiple, run_one
+from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.spark_calls import delta_call, delta_method
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_tables import SqlContext
@@ -25,8 +26,6 @@ from fabric_assets.lineage.values import (
     Unknown,
     concatenate,
     default_lakehouse,
-    map_options,
-    options_of,
     text_of,
     this_workspace,
 )

@@ -2,17 +2,9 @@
 
 from typing import Any
 
+from fabric_assets.lineage.possibilities import compatible, options_of
 from fabric_assets.lineage.session import Session
-from fabric_assets.lineage.values import (
-    Const,
-    Items,
-    Mapping,
-    Text,
-    Unknown,
-    compatible,
-    options_of,
-    reason_of,
-)
+from fabric_assets.lineage.values import Const, Items, Mapping, Text, Unknown, reason_of
 
 
 def run_one(session: Session, name: Any) -> Unknown:

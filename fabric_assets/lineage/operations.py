@@ -9,6 +9,7 @@ from typing import Any
 from fabric_assets.lineage.classes import compared_members
 from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.possibilities import one_of
 from fabric_assets.lineage.strings import format_percent
 from fabric_assets.lineage.values import (
     MAX_TEXT,
@@ -26,7 +27,6 @@ from fabric_assets.lineage.values import (
     concatenate,
     find_entry,
     is_overridable,
-    one_of,
     text_of,
     unwrapped,
 )

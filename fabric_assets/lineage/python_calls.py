@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, parent, printed
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.values import (
     NO_KEY,
     Bound,
@@ -22,8 +23,6 @@ from fabric_assets.lineage.values import (
     as_key,
     from_key,
     from_python,
-    map_options,
-    options_of,
     text_of,
     to_python,
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.possibilities import compatible, options_of
 from fabric_assets.lineage.results import Access, Unresolved
 from fabric_assets.lineage.sql_text import Holes
 from fabric_assets.lineage.tables import (
@@ -14,7 +15,7 @@ from fabric_assets.lineage.tables import (
     UnresolvedNameError,
     split_name,
 )
-from fabric_assets.lineage.values import Const, Text, Unknown, compatible, options_of, reason_of, unwrapped
+from fabric_assets.lineage.values import Const, Text, Unknown, reason_of, unwrapped
 
 MAX_STEPS = 150_000
 MAX_SQL_CHARACTERS = 1_500_000

@@ -6,6 +6,7 @@ from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.frame_calls import TO_FRAME
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.local_rows import frame_of_rows
+from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.storage import read_table, write_path, write_table
@@ -24,7 +25,6 @@ from fabric_assets.lineage.values import (
     Unknown,
     Writer,
     default_lakehouse,
-    options_of,
     text_of,
     this_workspace,
 )

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.storage import read_path, read_table, write_path, write_table
-from fabric_assets.lineage.values import Const, Reader, TableWriter, Text, Unknown, Writer, options_of
+from fabric_assets.lineage.values import Const, Reader, TableWriter, Text, Unknown, Writer
 from fabric_assets.lineage.words import words
 
 if TYPE_CHECKING:

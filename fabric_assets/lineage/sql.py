@@ -9,6 +9,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.possibilities import compatible, options_of
 from fabric_assets.lineage.session import MAX_SQL_CHARACTERS, BudgetExceededError, Session
 from fabric_assets.lineage.sql_statements import StatementRunner, procedure_name
 from fabric_assets.lineage.sql_tables import SqlContext
@@ -20,7 +21,7 @@ from fabric_assets.lineage.sql_text import (
     without_comment,
 )
 from fabric_assets.lineage.sql_variables import Variables
-from fabric_assets.lineage.values import Const, Text, Unknown, compatible, options_of, reason_of
+from fabric_assets.lineage.values import Const, Text, Unknown, reason_of
 
 MAX_SQL_DEPTH = 5  # of dynamic SQL in dynamic SQL
 

@@ -8,6 +8,7 @@ from fabric_assets.lineage.classes import as_dictionary, replaced
 from fabric_assets.lineage.documents import parsed
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.paths import joined_path, path_function
+from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import copied, dictionary, mapped
 from fabric_assets.lineage.values import (
     AUTO,
@@ -24,8 +25,6 @@ from fabric_assets.lineage.values import (
     Partial,
     Template,
     Unknown,
-    map_options,
-    options_of,
     text_of,
     to_python,
 )

@@ -7,6 +7,7 @@ from typing import Any
 from fabric_assets.lineage.classes import make_class, member
 from fabric_assets.lineage.decorators import decorate_class, decorated
 from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Flow, Interpreter, _loaded
+from fabric_assets.lineage.possibilities import without_empty
 from fabric_assets.lineage.values import (
     ClassValue,
     Const,
@@ -19,7 +20,6 @@ from fabric_assets.lineage.values import (
     OneOf,
     Scope,
     Unknown,
-    without_empty,
 )
 
 

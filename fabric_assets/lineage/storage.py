@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.tables import Table
-from fabric_assets.lineage.values import Const, DeltaTableValue, Items, Unknown, options_of
+from fabric_assets.lineage.values import Const, DeltaTableValue, Items, Unknown
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
