@@ -12,6 +12,9 @@ from fabric_assets.tables.names import LakehouseTable, table_of
 TableCheck = Literal["not_empty", "keys", "row_count", "schema", "freshness"]
 """The arguments of ``build_table_checks`` that stand for a check each."""
 
+READING = frozenset({"not_empty", "keys", "freshness"})
+"""Those that read the table."""
+
 Severity = dg.AssetCheckSeverity
 
 
@@ -48,10 +51,10 @@ def named_table(spec: dg.AssetSpec, chosen: Iterable[TableCheck]) -> LakehouseTa
         table = table_of(spec.metadata)
     except ValueError as error:
         raise dg.DagsterInvalidDefinitionError(f"asset {name}: {error}") from error
-    reading = [check for check in chosen if check in {"not_empty", "keys"}]
+    reading = [check for check in chosen if check in READING]
     if table is None and reading:
         raise dg.DagsterInvalidDefinitionError(
-            f"asset {name} names no table, which the checks {' and '.join(reading)} read. Name it with "
+            f"asset {name} names no table, which is read for {' and '.join(reading)}. Name it with "
             f'notebook_asset({name!r}, ..., table="Lakehouse.table"), or leave these checks out (not_empty=False).'
         )
     return table

@@ -10,6 +10,7 @@ import dagster as dg
 from fabric_assets.asset_factory import RESOURCE_KEY, WORKSPACE_METADATA
 from fabric_assets.resource import FabricResource
 from fabric_assets.tables.check_options import (
+    READING,
     Severity,
     TableCheck,
     asset_specs,
@@ -25,19 +26,19 @@ from fabric_assets.tables.history import RowCountBounds, SchemaRule, judge_row_c
 from fabric_assets.tables.names import LakehouseTable
 from fabric_assets.tables.table_content import ContentRules, TableContent
 
-# Dagster's own checks bear the last two names.
 _NAMES: dict[TableCheck, str] = {
     "not_empty": "table_not_empty",
     "keys": "unique_keys",
     "row_count": "row_count_in_bounds",
-    "schema": "column_schema_change",
-    "freshness": "freshness_check",
+    "schema": "column_schema_change",  # the name of Dagster's own, which does it where it can
+    "freshness": "table_fresh",
 }
 _DESCRIPTIONS: dict[TableCheck, str] = {
     "not_empty": "The table has rows.",
     "keys": "Keys are unique and never null.",
     "row_count": "The row count is near the median of the latest materializations.",
     "schema": "Columns are as at the materialization before.",
+    "freshness": "The table's data was changed lately.",
 }
 _WIDENED = "No column is gone or narrower than at the materialization before."
 
@@ -58,7 +59,7 @@ def build_table_checks(
 ) -> list[dg.AssetChecksDefinition]:
     """Asset checks for tables: they run after a materialization in its run, and by themselves.
 
-    ``not_empty`` and ``keys`` read the table as it is now, so its assets must name it: with
+    ``not_empty``, ``keys`` and ``freshness`` read the table as it is now, so its assets must name it: with
     ``notebook_asset(table=...)`` or the definition metadata ``fabric/table``. The others compare materializations in
     Dagster's event log. What cannot be read fails the check, with the reason.
 
@@ -82,18 +83,18 @@ def build_table_checks(
             ``RowCountBounds(0.2, 0.2)``.
         schema: ``"unchanged"``: the same columns and types as at the materialization before; ``"widened"``: there may
             be new columns and wider types.
-        freshness: longest time since the last materialization (Dagster's check of the last update; run it by a
-            schedule, or by ``dagster.build_sensor_for_freshness_checks``).
+        freshness: longest time since the table's data was last changed, by whomever. A load that finds nothing to write
+            changes nothing; how long ago it ran is what Dagster's ``FreshnessPolicy`` of an asset is for.
         blocking: whether a failed check keeps the assets downstream from being materialized in this run; or for which
             checks, by the names of these arguments. Only checks of severity ``ERROR`` do.
         severity: of a failed check; or by the names of these arguments, ``ERROR`` for those left out.
         examples: how many duplicate keys a result shows, with their values; 0: none.
-        scan_memory_mb: memory for the values of a key, in MiB; what does not fit goes to temporary files.
+        scan_memory_mb: memory for the values of a key, in MiB, from 64; what does not fit goes to temporary files.
         resource_key: key of the ``FabricResource``.
 
     Returns:
         For each asset one definition of those that block and one of those that do not, so that nobody waits for a check
-        that does not block; those of Dagster by themselves.
+        that does not block; Dagster's own by itself.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an asset names no table, or an argument cannot work.
@@ -102,7 +103,8 @@ def build_table_checks(
     content = ContentRules(
         key_columns(keys),
         whole_number(examples, "examples", 0),
-        whole_number(scan_memory_mb, "scan_memory_mb", 16),
+        whole_number(scan_memory_mb, "scan_memory_mb", 64),
+        freshness,
     )
     check_choice(schema, freshness)
     asked = {
@@ -122,24 +124,13 @@ def build_table_checks(
         checked = _CheckedAsset(
             spec, named_table(spec, chosen), resource_key, severities, bounds, schema, content
         )
-        own = [
-            name
-            for name in chosen
-            if name != "freshness" and not (name == "schema" and _is_dagsters(schema, stops))
-        ]
+        own = [name for name in chosen if not (name == "schema" and _is_dagsters(schema, stops))]
         for block in (True, False):
             names = [name for name in own if (name in stops) is block]
             if names:
                 checks.append(checked.definition(names, blocking=block))
         if "schema" in chosen and "schema" not in own:
             checks += dg.build_column_schema_change_checks(assets=[spec.key], severity=severities["schema"])
-        if freshness is not None:
-            checks += dg.build_last_update_freshness_checks(
-                assets=[spec.key],
-                lower_bound_delta=freshness,
-                severity=severities["freshness"],
-                blocking="freshness" in stops,
-            )
     return checks
 
 
@@ -167,7 +158,7 @@ class _CheckedAsset:
                 for name, check in by_name.items()
             ],
             can_subset=True,
-            required_resource_keys={self.resource_key} if {"not_empty", "keys"} & set(names) else set(),
+            required_resource_keys={self.resource_key} if READING & set(names) else set(),
         )
         def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
             selected = {key.name for key in context.selected_asset_check_keys}
@@ -196,7 +187,12 @@ class _CheckedAsset:
             else:
                 assert self.table is not None  # noqa: S101
                 content = content or self._content(context, self.table)
-                verdict = content.not_empty() if name == "not_empty" else content.unique_keys()
+                judge = {
+                    "not_empty": content.not_empty,
+                    "keys": content.unique_keys,
+                    "freshness": content.fresh,
+                }
+                verdict = judge[name]()
             yield dg.AssetCheckResult(
                 passed=verdict.passed,
                 asset_key=self.spec.key,

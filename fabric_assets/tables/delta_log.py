@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from fabric_assets.tables.commit_time import committed_at
 from fabric_assets.tables.errors import TableError, TableMissingError
+from fabric_assets.tables.table_location import TableLocation
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -19,20 +21,9 @@ _LONGEST_REASON = 400
 
 _ESCAPE_CODES = re.compile(r"\x1b\[[0-9;]*m")
 _BACKTRACE = re.compile(r"^\s*(\d+: <?\w|at )")
+_REQUEST = re.compile(r"Error performing \w+ \S+ in \S+ - ")
+_REFUSALS = ("401 Unauthorized", "403 Forbidden", "Permission denied")
 _NEWER = re.compile(r"feature|protocol|reader version", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class TableLocation:
-    """A folder that holds a Delta table.
-
-    Attributes:
-        uri: path on this machine, or ``abfss://``.
-        storage_options: what ``deltalake`` needs to read it; it holds a token.
-    """
-
-    uri: str
-    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -85,7 +76,7 @@ def read_table_state(location: TableLocation) -> TableState:
             row_count=_row_count(table, counts),
             size_bytes=sum(sizes),
             files=len(sizes),
-            committed_at=_committed_at(table),
+            committed_at=committed_at(location, table.version()),
         )
     except Exception as error:  # deltalake raises its own errors, and OSError, ValueError, ...
         raise explained(error) from error
@@ -118,10 +109,12 @@ def has_rows(location: TableLocation, version: int) -> bool:
         TableError: it cannot be read.
     """
     try:
+        import pyarrow as pa  # type: ignore[import-untyped]
         from deltalake import QueryBuilder
 
         rows = QueryBuilder().register("t", open_table(location, version)).execute("SELECT 1 FROM t LIMIT 1")
-        return any(batch.num_rows for batch in rows)
+        # Through pyarrow: its reader lets other threads go on while it waits.
+        return any(batch.num_rows for batch in pa.RecordBatchReader.from_stream(rows))
     except Exception as error:
         raise explained(error) from error
 
@@ -130,21 +123,26 @@ def explained(error: Exception) -> TableError:
     """What an error of ``deltalake`` means for people."""
     if isinstance(error, TableError):
         return error
-    reason = _plain(str(error))
+    full = _plain(str(error))
+    reason = full if len(full) <= _LONGEST_REASON else full[:_LONGEST_REASON] + "..."
     kind = type(error).__name__
-    if kind == "TableNotFoundError" or "404 Not Found" in reason:
-        return TableMissingError(f"there is no Delta table ({reason})")
-    if "401 Unauthorized" in reason or "403 Forbidden" in reason or "Permission denied" in reason:
+    if kind == "TableNotFoundError" or "404 Not Found" in full:
+        return TableMissingError(f"there is no Delta table, or a file of it is gone ({reason})")
+    if any(refusal in full for refusal in _REFUSALS):
         return TableError(
             f"this identity may not read it ({reason}). It needs the permission ReadAll on the lakehouse, or the role "
             "Contributor in the workspace, and the tenant setting that lets apps outside of Fabric read OneLake."
         )
-    if kind == "DeltaProtocolError" or _NEWER.search(reason):
+    if kind == "DeltaProtocolError" or _NEWER.search(full):
         return TableError(
             f"it needs a newer Delta reader than the one that is installed ({reason}). Upgrade the package deltalake, "
             "or drop the table feature in Fabric (ALTER TABLE ... DROP FEATURE ...)."
         )
-    return TableError(f"its Delta log cannot be read ({kind}: {reason})")
+    if "Resources exhausted" in full:
+        return TableError(
+            f"its rows do not fit into the memory that was allowed ({reason}). Raise `scan_memory_mb` of the check."
+        )
+    return TableError(f"it cannot be read ({kind}: {reason})")
 
 
 def _files(table: "DeltaTable") -> tuple[list[int], list[int | None]]:
@@ -167,7 +165,7 @@ def _deleted_rows(table: "DeltaTable") -> int:
     """Rows that data files hold, but deletion vectors mark as deleted: statistics count them."""
     if _DELETION_VECTORS not in (table.protocol().reader_features or ()):
         return 0
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     deleted = 0
@@ -175,17 +173,6 @@ def _deleted_rows(table: "DeltaTable") -> int:
         kept = batch.column("selection_vector").flatten()
         deleted += len(kept) - (pc.sum(kept).as_py() or 0)
     return deleted
-
-
-def _committed_at(table: "DeltaTable") -> datetime | None:
-    try:
-        latest = table.history(1)
-    except Exception:  # noqa: BLE001  # the commit can be cleaned up while its checkpoint stands
-        return None
-    milliseconds = latest[0].get("timestamp") if latest else None
-    if type(milliseconds) is not int:
-        return None
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _column(field: Mapping[str, Any]) -> Column:
@@ -215,9 +202,8 @@ def _type_name(data_type: Any) -> str:
 
 
 def _plain(message: str) -> str:
-    """An error of ``deltalake`` in one line: without colours and without the stack of its own code."""
-    lines = _ESCAPE_CODES.sub("", message).replace("↳", ":").splitlines()
-    text = " ".join(" ".join(line for line in lines if not _BACKTRACE.match(line)).split()).replace(
+    """An error of ``deltalake`` in one line: without colours, addresses and the stack of its own code."""
+    lines = _REQUEST.sub("", _ESCAPE_CODES.sub("", message)).replace("↳", ":").splitlines()
+    return " ".join(" ".join(line for line in lines if not _BACKTRACE.match(line)).split()).replace(
         " : ", ": "
     )
-    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "..."

@@ -8,16 +8,19 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fabric_assets.tables.delta_log import TableLocation, explained, open_table
+from fabric_assets.tables.delta_log import explained, open_table
 from fabric_assets.tables.errors import TableError
+from fabric_assets.tables.table_location import TableLocation
 
 _ASK_AGAIN_SECONDS = 0.5
 _LONGEST_REASON = 800
+_FULL = "Resources exhausted"
 _PACKAGES = Path(__file__).parent.parent.parent
 
 Key = tuple[str, ...]
@@ -78,6 +81,12 @@ def scan_keys(
 
 
 def _in_a_process(request: str) -> dict[str, Any]:
+    # Of a process that is ended, temporary files would stay.
+    with tempfile.TemporaryDirectory(prefix="key_scan_") as folder:
+        return _ask(request, {**os.environ, "PYTHONPATH": _python_path(), "TMPDIR": folder})
+
+
+def _ask(request: str, environment: Mapping[str, str]) -> dict[str, Any]:
     # The request goes over stdin, not into the command line: it holds a token.
     process = subprocess.Popen(  # noqa: S603 -- our own module
         [sys.executable, "-P", "-m", __name__],
@@ -86,7 +95,7 @@ def _in_a_process(request: str) -> dict[str, Any]:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_PACKAGES), *_python_path()])},
+        env=environment,
     )
     try:
         output, errors = _communicate(process, request)
@@ -102,8 +111,8 @@ def _in_a_process(request: str) -> dict[str, Any]:
     return answer
 
 
-def _python_path() -> list[str]:
-    return [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
+def _python_path() -> str:
+    return os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(_PACKAGES)]))
 
 
 def _communicate(process: "subprocess.Popen[str]", request: str) -> tuple[str, str]:
@@ -143,18 +152,34 @@ def _findings(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _duplicates(query: Any, key: Sequence[str], examples: int) -> dict[str, Any]:
+    try:
+        return _duplicates_in(query, key, examples, [""])
+    except Exception as error:
+        if _FULL not in str(error):
+            raise
+    # In as many passes as a digit has values; each looks at the keys whose hash begins with one of them.
+    text = ", ".join(f"CAST({_name(column)} AS VARCHAR)" for column in key)
+    digit = f"substr(md5(concat_ws('|', {text})), 1, 1)"
+    return _duplicates_in(query, key, examples, [f"AND {digit} = '{value}'" for value in "0123456789abcdef"])
+
+
+def _duplicates_in(query: Any, key: Sequence[str], examples: int, parts: Sequence[str]) -> dict[str, Any]:
     columns = ", ".join(f"{_name(column)} AS k{i}" for i, column in enumerate(key))
     groups = ", ".join(_name(column) for column in key)
     present = " AND ".join(f"{_name(column)} IS NOT NULL" for column in key)
-    sql = f"SELECT {columns}, count(*) AS n FROM t WHERE {present} GROUP BY {groups} HAVING count(*) > 1"  # noqa: S608
     found = 0
     shown: list[dict[str, Any]] = []
-    for batch in query.execute(sql):
-        if len(shown) < examples:
-            few = batch.slice(0, min(examples - len(shown), batch.num_rows))
-            values = [few.column(name).to_pylist() for name in few.schema.names]
-            shown += [dict(zip((*key, "rows"), row, strict=True)) for row in zip(*values, strict=True)]
-        found += batch.num_rows
+    for part in parts:
+        sql = (
+            f"SELECT {columns}, count(*) AS n FROM t WHERE {present} {part} "  # noqa: S608 -- names are quoted
+            f"GROUP BY {groups} HAVING count(*) > 1"
+        )
+        for batch in query.execute(sql):
+            if len(shown) < examples:
+                few = batch.slice(0, min(examples - len(shown), batch.num_rows))
+                values = [few.column(name).to_pylist() for name in few.schema.names]
+                shown += [dict(zip((*key, "rows"), row, strict=True)) for row in zip(*values, strict=True)]
+            found += batch.num_rows
     return {"duplicates": found, "examples": shown}
 
 

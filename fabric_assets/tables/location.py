@@ -12,16 +12,16 @@ from fabric_assets.connection import LOCAL_HOME_VARIABLE, Connection, local_home
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.resource import FabricResource
-from fabric_assets.tables.delta_log import TableLocation
 from fabric_assets.tables.errors import TableError, TableMissingError
 from fabric_assets.tables.names import LakehouseTable
+from fabric_assets.tables.table_location import TableLocation
 
 DEFAULT_SCHEMA = "dbo"
 ONELAKE_HOST = "onelake.dfs.fabric.microsoft.com"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 
 # Longest waits for OneLake; deltalake has no limit of its own for a service that does not answer.
-_ONELAKE_WAITS = {"connect_timeout": "10s", "timeout": "60s", "max_retries": "3", "retry_timeout": "90s"}
+_ONELAKE_OPTIONS = {"connect_timeout": "10s", "timeout": "60s", "max_retries": "3", "retry_timeout": "90s"}
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ def locate(
     except FabricError as error:
         raise TableError(str(error)) from error
     base = f"abfss://{workspace_id}@{ONELAKE_HOST}/{lakehouse_id}"
-    options = {"bearer_token": token, **_ONELAKE_WAITS}
+    options = {"bearer_token": token, **_ONELAKE_OPTIONS}
     return [TableLocation("/".join((base, *path)), options) for path in _paths(table)]
 
 
@@ -120,9 +120,10 @@ def _local_folder(root: Path, workspace: str, lakehouse: str) -> Path:
 
 
 def _paths(table: LakehouseTable) -> list[tuple[str, ...]]:
-    if table.schema is not None:
+    if table.schema is not None and table.schema.lower() != DEFAULT_SCHEMA:
         return [("Tables", table.schema, table.table)]
-    return [("Tables", table.table), ("Tables", DEFAULT_SCHEMA, table.table)]
+    plain, in_schema = ("Tables", table.table), ("Tables", DEFAULT_SCHEMA, table.table)
+    return [plain, in_schema] if table.schema is None else [in_schema, plain]
 
 
 def _same_name(folder: Path, path: tuple[str, ...]) -> tuple[str, ...]:

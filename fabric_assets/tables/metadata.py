@@ -10,10 +10,11 @@ from typing import Any
 import dagster as dg
 
 from fabric_assets.resource import FabricResource
-from fabric_assets.tables.delta_log import TableLocation, TableState, read_table_state
+from fabric_assets.tables.delta_log import TableState, read_table_state
 from fabric_assets.tables.errors import TableError
 from fabric_assets.tables.location import first_of, locate
 from fabric_assets.tables.names import LakehouseTable, table_of
+from fabric_assets.tables.table_location import TableLocation
 
 ROW_COUNT = "dagster/row_count"
 COLUMN_SCHEMA = "dagster/column_schema"

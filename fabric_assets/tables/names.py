@@ -33,7 +33,7 @@ class LakehouseTable:
     Args:
         table: name of the table.
         lakehouse: display name or GUID of the lakehouse.
-        schema: ``None``: the lakehouse has no schemas, or its default schema ``dbo`` is meant.
+        schema: ``None`` and ``dbo`` mean the default schema, or a lakehouse without schemas.
         workspace: display name or GUID; ``None``: the workspace of the asset's notebook.
     """
 

@@ -3,18 +3,21 @@
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 
 from fabric_assets.resource import FabricResource
-from fabric_assets.tables.delta_log import TableLocation, TableState, has_rows
+from fabric_assets.tables.commit_time import last_change_at
+from fabric_assets.tables.delta_log import TableState, has_rows
 from fabric_assets.tables.errors import TableError
 from fabric_assets.tables.history import Verdict
 from fabric_assets.tables.key_scan import Key, KeyFindings, scan_keys
 from fabric_assets.tables.metadata import ROW_COUNT, TABLE_NAME, TABLE_VERSION, read_table
 from fabric_assets.tables.names import LakehouseTable
+from fabric_assets.tables.table_location import TableLocation
 
 _NAMES_IN_A_MESSAGE = 5
 
@@ -27,11 +30,13 @@ class ContentRules:
         keys: columns of each key.
         examples: how many duplicates to show.
         scan_memory_mb: memory for the values of a key, in MiB.
+        freshness: longest time since the last change.
     """
 
     keys: Sequence[Key]
     examples: int
     scan_memory_mb: int
+    freshness: timedelta | None = None
 
 
 class TableContent:
@@ -67,6 +72,10 @@ class TableContent:
     def unique_keys(self) -> Verdict:
         """Whether its keys are unique and never null."""
         return self._judged(self._unique_keys)
+
+    def fresh(self) -> Verdict:
+        """Whether its data was changed lately."""
+        return self._judged(self._fresh)
 
     def _judged(self, judge: Callable[[], Verdict]) -> Verdict:
         try:
@@ -106,6 +115,24 @@ class TableContent:
         passed = has_rows(self._location, state.version)
         return Verdict(passed, "The table has rows." if passed else "The table is empty.", {})
 
+    def _fresh(self) -> Verdict:
+        assert self._rules.freshness is not None  # noqa: S101 -- it is why this check is there
+        changed = last_change_at(self._location, self._state.version)
+        if changed is None:
+            raise TableError(
+                f"table {self._table}: when it was last changed is not known: the commits that tell it are gone "
+                "from its Delta log, or their writer did not note the time."
+            )
+        age = datetime.now(UTC) - changed
+        evidence = {
+            "fabric/table_changed": dg.MetadataValue.timestamp(changed),
+            "fabric/longest_age_seconds": self._rules.freshness.total_seconds(),
+        }
+        passed = age <= self._rules.freshness
+        limit = "" if passed else f", longer ago than {_in_words(self._rules.freshness)}"
+        when = f"{changed:%Y-%m-%d %H:%M} UTC, {_in_words(age)} ago"
+        return Verdict(passed, f"Its data was last changed at {when}{limit}.", evidence)
+
     def _unique_keys(self) -> Verdict:
         keys = [self._columns(key) for key in self._rules.keys]
         findings = scan_keys(
@@ -135,6 +162,14 @@ class TableContent:
                 f"{'Nearest' if close else 'It has'}: {', '.join(shown) or 'no column at all'}."
             )
         return tuple(column if column in names else by_lower[column.lower()] for column in key)
+
+
+def _in_words(time: timedelta) -> str:
+    seconds = max(0.0, time.total_seconds())
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _problems(found: KeyFindings) -> list[str]:

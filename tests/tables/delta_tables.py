@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,17 @@ def need_features(folder: Path, *features: str, reader: int = 3) -> None:
 def drop_statistics(folder: Path) -> None:
     """Leave statistics out of the first commit, as some writers do."""
     rewrite_log(folder, lambda action: action.get("add", {}).pop("stats", None))
+
+
+def change_times(folder: Path, ago: timedelta) -> None:
+    """Let the first commit be older."""
+    milliseconds = int((datetime.now(UTC) - ago).timestamp() * 1000)
+
+    def change(action: dict[str, Any]) -> None:
+        if "commitInfo" in action:
+            action["commitInfo"]["timestamp"] = milliseconds
+
+    rewrite_log(folder, change)
 
 
 def delete_rows(folder: Path, rows: Iterable[int]) -> None:

@@ -9,8 +9,9 @@ import pytest
 from deltalake import DeltaTable, Field, Schema, write_deltalake
 from deltalake.schema import PrimitiveType
 
-from fabric_assets.tables.delta_log import Column, TableLocation, has_rows, read_table_state
+from fabric_assets.tables.delta_log import Column, has_rows, read_table_state
 from fabric_assets.tables.errors import TableError, TableMissingError
+from fabric_assets.tables.table_location import TableLocation
 from tests.tables.delta_tables import delete_rows, drop_statistics, need_features, rewrite_log, write
 
 
