@@ -22,7 +22,7 @@ def asset_specs(assets: Sequence[object]) -> Iterator[dg.AssetSpec]:
     """The specs of the assets.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     if isinstance(assets, dg.AssetsDefinition | dg.AssetSpec | str | dg.AssetKey) or not assets:
         raise dg.DagsterInvalidDefinitionError(
@@ -44,7 +44,7 @@ def named_table(spec: dg.AssetSpec, chosen: Iterable[TableCheck]) -> LakehouseTa
     """The table of an asset, ``None`` if it names none and none is needed.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     name = spec.key.to_user_string()
     try:
@@ -64,7 +64,7 @@ def key_columns(keys: Sequence[str] | Sequence[Sequence[str]]) -> tuple[tuple[st
     """The keys, each with its columns.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     problem = (
         f"build_table_checks: keys must be columns such as ['id'], or several keys such as [['id'], ['a', 'b']]; they "
@@ -88,7 +88,7 @@ def row_count_bounds(row_count: RowCountBounds | float | None) -> RowCountBounds
     """The bounds, if any.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     if row_count is None or isinstance(row_count, RowCountBounds):
         return row_count
@@ -106,7 +106,7 @@ def check_choice(schema: object, freshness: timedelta | None) -> None:
     """Refuse an unknown rule for the schema, and a freshness that is none.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     if schema is not None and schema not in get_args(SchemaRule):
         raise dg.DagsterInvalidDefinitionError(
@@ -122,11 +122,24 @@ def whole_number(value: int, name: str, least: int) -> int:
     """A whole number from ``least`` on.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     if type(value) is not int or value < least:
         raise dg.DagsterInvalidDefinitionError(
             f"build_table_checks: {name} must be a whole number from {least}, it is {value!r}"
+        )
+    return value
+
+
+def positive(value: float, name: str) -> float:
+    """A number above 0.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise dg.DagsterInvalidDefinitionError(
+            f"build_table_checks: {name} must be a number above 0, it is {value!r}"
         )
     return value
 
@@ -137,7 +150,7 @@ def blocking_checks(
     """The checks that block.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     if isinstance(blocking, bool):
         return chosen if blocking else ()
@@ -151,7 +164,7 @@ def severity_of_checks(
     """The severity of each check.
 
     Raises:
-        dagster.DagsterInvalidDefinitionError: it cannot work.
+        dagster.DagsterInvalidDefinitionError: the argument cannot work.
     """
     if isinstance(severity, Severity):
         return dict.fromkeys(chosen, severity)

@@ -18,6 +18,7 @@ from fabric_assets.tables.check_options import (
     check_choice,
     key_columns,
     named_table,
+    positive,
     row_count_bounds,
     severity_of_checks,
     whole_number,
@@ -54,7 +55,8 @@ def build_table_checks(
     blocking: bool | Collection[TableCheck] = False,
     severity: Severity | Mapping[TableCheck, Severity] = Severity.ERROR,
     examples: int = 5,
-    scan_memory_mb: int = 512,
+    scan_memory_mb: int = 256,
+    scan_timeout_seconds: float = 3600,
     resource_key: str = RESOURCE_KEY,
 ) -> list[dg.AssetChecksDefinition]:
     """Asset checks for tables: they run after a materialization in its run, and by themselves.
@@ -90,6 +92,7 @@ def build_table_checks(
         severity: of a failed check; or by the names of these arguments, ``ERROR`` for those left out.
         examples: how many duplicate keys a result shows, with their values; 0: none.
         scan_memory_mb: memory for the values of a key, in MiB, from 64; what does not fit goes to temporary files.
+        scan_timeout_seconds: longest time for reading the keys of a table; then the check fails.
         resource_key: key of the ``FabricResource``.
 
     Returns:
@@ -104,6 +107,7 @@ def build_table_checks(
         key_columns(keys),
         whole_number(examples, "examples", 0),
         whole_number(scan_memory_mb, "scan_memory_mb", 64),
+        positive(scan_timeout_seconds, "scan_timeout_seconds"),
         freshness,
     )
     check_choice(schema, freshness)

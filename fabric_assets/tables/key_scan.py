@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,10 @@ from fabric_assets.tables.table_location import TableLocation
 
 _ASK_AGAIN_SECONDS = 0.5
 _LONGEST_REASON = 800
-_FULL = "Resources exhausted"
+_ENGINE = {
+    # One partition: with several, DataFusion's exchange between them can come to a standstill when memory is limited.
+    "datafusion.execution.target_partitions": "1",
+}
 _PACKAGES = Path(__file__).parent.parent.parent
 
 Key = tuple[str, ...]
@@ -49,7 +53,13 @@ class KeyFindings:
 
 
 def scan_keys(
-    location: TableLocation, version: int, keys: Sequence[Key], *, examples: int, memory_mb: int
+    location: TableLocation,
+    version: int,
+    keys: Sequence[Key],
+    *,
+    examples: int,
+    memory_mb: int,
+    timeout_seconds: float,
 ) -> list[KeyFindings]:
     """Read the key columns of a table, and no others. Blocks, but can be interrupted.
 
@@ -59,9 +69,10 @@ def scan_keys(
         keys: columns of each key, as the table writes them.
         examples: how many duplicates to show.
         memory_mb: memory for the values that are compared, in MiB; more goes to temporary files.
+        timeout_seconds: longest time.
 
     Raises:
-        TableError: it cannot be read.
+        TableError: it cannot be read, or not in time.
     """
     request = {
         "uri": location.uri,
@@ -71,7 +82,7 @@ def scan_keys(
         "examples": examples,
         "memory_mb": memory_mb,
     }
-    answer = _in_a_process(json.dumps(request))
+    answer = _in_a_process(json.dumps(request), timeout_seconds)
     if "error" in answer:
         raise TableError(answer["error"])
     return [
@@ -80,13 +91,14 @@ def scan_keys(
     ]
 
 
-def _in_a_process(request: str) -> dict[str, Any]:
+def _in_a_process(request: str, timeout_seconds: float) -> dict[str, Any]:
     # Of a process that is ended, temporary files would stay.
     with tempfile.TemporaryDirectory(prefix="key_scan_") as folder:
-        return _ask(request, {**os.environ, "PYTHONPATH": _python_path(), "TMPDIR": folder})
+        environment = {**os.environ, "PYTHONPATH": _python_path(), "TMPDIR": folder}
+        return _ask(request, environment, timeout_seconds)
 
 
-def _ask(request: str, environment: Mapping[str, str]) -> dict[str, Any]:
+def _ask(request: str, environment: Mapping[str, str], timeout_seconds: float) -> dict[str, Any]:
     # The request goes over stdin, not into the command line: it holds a token.
     process = subprocess.Popen(  # noqa: S603 -- our own module
         [sys.executable, "-P", "-m", __name__],
@@ -98,7 +110,7 @@ def _ask(request: str, environment: Mapping[str, str]) -> dict[str, Any]:
         env=environment,
     )
     try:
-        output, errors = _communicate(process, request)
+        output, errors = _communicate(process, request, timeout_seconds)
     except BaseException:
         process.kill()
         process.communicate()
@@ -115,14 +127,19 @@ def _python_path() -> str:
     return os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(_PACKAGES)]))
 
 
-def _communicate(process: "subprocess.Popen[str]", request: str) -> tuple[str, str]:
+def _communicate(process: "subprocess.Popen[str]", request: str, timeout_seconds: float) -> tuple[str, str]:
     # In short waits: a run's termination reaches a thread only between two calls.
     text: str | None = request
+    give_up_at = time.monotonic() + timeout_seconds
     while True:
         try:
             return process.communicate(text, timeout=_ASK_AGAIN_SECONDS)
         except subprocess.TimeoutExpired:
             text = None
+        if time.monotonic() > give_up_at:
+            raise TableError(
+                f"its keys have not been read within {timeout_seconds:g} s. Raise `scan_timeout_seconds` of the check."
+            )
 
 
 def _main() -> None:
@@ -138,7 +155,7 @@ def _findings(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     from deltalake import QueryBuilder
 
     location = TableLocation(request["uri"], request["storage_options"])
-    query = QueryBuilder().register("t", open_table(location, request["version"]))
+    query = QueryBuilder(_ENGINE).register("t", open_table(location, request["version"]))
     query.execute(f"SET datafusion.runtime.memory_limit = '{int(request['memory_mb'])}M'").read_all()
     keys: list[list[str]] = request["keys"]
     columns = list(dict.fromkeys(column for key in keys for column in key))
@@ -152,34 +169,18 @@ def _findings(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _duplicates(query: Any, key: Sequence[str], examples: int) -> dict[str, Any]:
-    try:
-        return _duplicates_in(query, key, examples, [""])
-    except Exception as error:
-        if _FULL not in str(error):
-            raise
-    # In as many passes as a digit has values; each looks at the keys whose hash begins with one of them.
-    text = ", ".join(f"CAST({_name(column)} AS VARCHAR)" for column in key)
-    digit = f"substr(md5(concat_ws('|', {text})), 1, 1)"
-    return _duplicates_in(query, key, examples, [f"AND {digit} = '{value}'" for value in "0123456789abcdef"])
-
-
-def _duplicates_in(query: Any, key: Sequence[str], examples: int, parts: Sequence[str]) -> dict[str, Any]:
     columns = ", ".join(f"{_name(column)} AS k{i}" for i, column in enumerate(key))
     groups = ", ".join(_name(column) for column in key)
     present = " AND ".join(f"{_name(column)} IS NOT NULL" for column in key)
+    sql = f"SELECT {columns}, count(*) AS n FROM t WHERE {present} GROUP BY {groups} HAVING count(*) > 1"  # noqa: S608
     found = 0
     shown: list[dict[str, Any]] = []
-    for part in parts:
-        sql = (
-            f"SELECT {columns}, count(*) AS n FROM t WHERE {present} {part} "  # noqa: S608 -- names are quoted
-            f"GROUP BY {groups} HAVING count(*) > 1"
-        )
-        for batch in query.execute(sql):
-            if len(shown) < examples:
-                few = batch.slice(0, min(examples - len(shown), batch.num_rows))
-                values = [few.column(name).to_pylist() for name in few.schema.names]
-                shown += [dict(zip((*key, "rows"), row, strict=True)) for row in zip(*values, strict=True)]
-            found += batch.num_rows
+    for batch in query.execute(sql):
+        if len(shown) < examples:
+            few = batch.slice(0, min(examples - len(shown), batch.num_rows))
+            values = [few.column(name).to_pylist() for name in few.schema.names]
+            shown += [dict(zip((*key, "rows"), row, strict=True)) for row in zip(*values, strict=True)]
+        found += batch.num_rows
     return {"duplicates": found, "examples": shown}
 
 

@@ -30,13 +30,15 @@ class ContentRules:
         keys: columns of each key.
         examples: how many duplicates to show.
         scan_memory_mb: memory for the values of a key, in MiB.
+        scan_timeout_seconds: longest time for reading keys.
         freshness: longest time since the last change.
     """
 
     keys: Sequence[Key]
     examples: int
     scan_memory_mb: int
-    freshness: timedelta | None = None
+    scan_timeout_seconds: float
+    freshness: timedelta | None
 
 
 class TableContent:
@@ -141,6 +143,7 @@ class TableContent:
             keys,
             examples=self._rules.examples,
             memory_mb=self._rules.scan_memory_mb,
+            timeout_seconds=self._rules.scan_timeout_seconds,
         )
         wrong = [found for found in findings if not found.ok]
         if not wrong:

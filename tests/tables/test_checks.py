@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from fabric_assets import RowCountBounds, build_table_checks, fabric_executor, notebook_asset
+from tests.executor.running import run
 from tests.tables.conftest import Lake, dim_x
 from tests.tables.delta_tables import change_times, drop_statistics, need_features, rewrite_log, write
 
@@ -176,26 +177,22 @@ def test_only_a_check_that_blocks_keeps_the_assets_downstream(
     asset = named(table)
     after = notebook_asset("After", notebook="LoadDimX", deps=[asset])
 
-    def run(**options: Any) -> dg.ExecuteInProcessResult:
+    def loaded(**options: Any) -> set[str]:
         definitions = dg.Definitions(
             assets=[asset, after],
             asset_checks=build_table_checks([asset], keys=["id"], **options),
             resources={"fabric": lake.resource()},
             executor=fabric_executor if executor == "fabric" else dg.in_process_executor,
         )
-        job = definitions.resolve_implicit_global_asset_job_def()
-        return job.execute_in_process(instance=instance, raise_on_error=False)
+        ran = run(instance, definitions.resolve_implicit_global_asset_job_def())
+        assert len(ran.events(dg.DagsterEventType.ASSET_CHECK_EVALUATION)) == 2
+        events = ran.events(dg.DagsterEventType.ASSET_MATERIALIZATION)
+        return {entry.get_dagster_event().asset_key.to_user_string() for entry in events}
 
-    def loaded(result: dg.ExecuteInProcessResult) -> set[str]:
-        events = result.get_asset_materialization_events()
-        return {event.asset_key.to_user_string() for event in events if event.asset_key}
-
-    assert loaded(run()) == {"DimX", "After"}
-    assert loaded(run(blocking={"not_empty"})) == {"DimX", "After"}
-    assert loaded(run(blocking=True, severity={"keys": WARN})) == {"DimX", "After"}
-    blocked = run(blocking={"keys"})
-    assert loaded(blocked) == {"DimX"}
-    assert not results(blocked)["unique_keys"].passed
+    assert loaded() == {"DimX", "After"}
+    assert loaded(blocking={"not_empty"}) == {"DimX", "After"}
+    assert loaded(blocking=True, severity={"keys": WARN}) == {"DimX", "After"}
+    assert loaded(blocking={"keys"}) == {"DimX"}
 
 
 def test_a_column_that_is_gone_is_found_at_the_materialization_after(
@@ -312,6 +309,7 @@ def test_several_assets_have_checks_each(lake: Lake, table: Path) -> None:
         pytest.param({"severity": {"key": WARN}}, "severity names 'key'", id="severity"),
         pytest.param({"examples": -1}, "examples must be a whole number from 0", id="examples"),
         pytest.param({"scan_memory_mb": 1}, "scan_memory_mb must be a whole number from 64", id="memory"),
+        pytest.param({"scan_timeout_seconds": 0}, "scan_timeout_seconds must be a number", id="timeout"),
     ],
 )
 def test_what_cannot_work_is_refused_at_definition(options: dict[str, Any], problem: str) -> None:
