@@ -2,7 +2,6 @@
 
 import gc
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -10,22 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fabric_assets.lineage.analyzer import Notebooks, Result, analyze_one
 from fabric_assets.lineage.cache import Cache, Evidence, content_hash
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.graph import Graph, build_graph
 from fabric_assets.lineage.mermaid import to_mermaid
-from fabric_assets.lineage.results import Access, NotebookLineage, Unresolved
+from fabric_assets.lineage.results import Access, NotebookLineage
 from fabric_assets.lineage.source import NotebookSource
 from fabric_assets.lineage.tables import Catalog, Table, canonical
 from fabric_assets.lineage.workspace import (
     NotebookFile,
     WorkspaceSource,
     build_catalog,
-    parse_file,
     read_folder,
 )
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -130,14 +127,11 @@ class _Run:
     def __init__(self, source: WorkspaceSource, config: LineageConfig, cache: Cache) -> None:
         self._config = config
         self._cache = cache
-        self._parsed: dict[str, NotebookSource] = {}
+        self._notebooks = Notebooks(source.notebooks)
         self._hashes = {
             file.path: content_hash(file.name, file.path, file.workspace, file.data)
             for file in source.notebooks
         }
-        self._by_name: dict[tuple[str, str], NotebookFile] = {}
-        for file in source.notebooks:
-            self._by_name.setdefault((file.workspace, file.name.lower()), file)
         self._headers = {file.path: self._header(file) for file in source.notebooks}
         attached = [
             (file.workspace, *entry) for file in source.notebooks for entry in self._headers[file.path][0]
@@ -145,24 +139,14 @@ class _Run:
         self.catalog = build_catalog(source, attached, config)
         self._context = content_hash(_fingerprint(self.catalog, config))
 
-    def _parse(self, file: NotebookFile) -> NotebookSource:
-        if file.path not in self._parsed:
-            self._parsed[file.path] = parse_file(file)
-        return self._parsed[file.path]
-
     def _header(self, file: NotebookFile) -> list[Any]:
         """Default lakehouses and the notebooks of ``%run``: what others must know before the analysis."""
         key = self._hashes[file.path]
         header = self._cache.header(key)
         if header is None:
-            header = _header_of(self._parse(file))
+            header = _header_of(self._notebooks.parse(file))
             self._cache.put_header(key, header)
         return header
-
-    def find(self, name: str, workspace: str) -> NotebookFile | None:
-        """The notebook of that name, of the same workspace if there is one."""
-        key = name.strip().rpartition("/")[2].lower()
-        return self._by_name.get((workspace, key))
 
     def _key(self, file: NotebookFile) -> str:
         """Hash of everything that the result depends on: the notebook, what it includes, what is known around it."""
@@ -174,7 +158,7 @@ class _Run:
                 continue
             seen[current.path] = self._hashes[current.path]
             for name in self._headers[current.path][1]:
-                found = self.find(name, file.workspace)
+                found = self._notebooks.find(name, file.workspace)
                 if found is not None:
                     queue.append(found)
                 else:
@@ -182,39 +166,14 @@ class _Run:
         others = sorted(f"{path}={digest}" for path, digest in seen.items() if path != file.path)
         return content_hash(self._context, self._hashes[file.path], *others)
 
-    def result(self, file: NotebookFile) -> tuple[NotebookLineage, Evidence]:
+    def result(self, file: NotebookFile) -> Result:
         """The lineage of a notebook, from the cache or by analysis."""
         key = self._key(file)
-        cached = self._cache.result(key)
-        if cached is not None:
-            return cached
-        result = self._analyzed(file)
-        self._cache.put_result(key, *result)
+        result = self._cache.result(key)
+        if result is None:
+            result = analyze_one(self._notebooks, file, self.catalog, self._config)
+            self._cache.put_result(key, *result)
         return result
-
-    def _analyzed(self, file: NotebookFile) -> tuple[NotebookLineage, Evidence]:
-        # Imported here: with a warm cache no SQL parser is needed.
-        from fabric_assets.lineage.notebook import analyze_notebook, with_room_for_recursion
-
-        with_room_for_recursion()
-
-        def find(name: str) -> NotebookSource | None:
-            found = self.find(name, file.workspace)
-            return self._parse(found) if found is not None else None
-
-        notebook = self._parse(file)
-        try:
-            return analyze_notebook(notebook, find, self.catalog, self._config)
-        except Exception as error:  # noqa: BLE001 - one broken notebook never stops the others
-            _log.debug("the analysis of %s failed", file.path, exc_info=True)
-            reason = (
-                f"the notebook could not be analyzed ({type(error).__name__}: {error}); please report this"
-            )
-            gap = Unresolved(0, 1, reason)
-            return (
-                NotebookLineage(file.name, file.path, notebook.kernel, file.workspace, unresolved=(gap,)),
-                frozenset(),
-            )
 
 
 def _header_of(notebook: NotebookSource) -> list[Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.session import Session
@@ -94,7 +95,14 @@ class StatementRunner:
 
     def write_named(self, name: str) -> None:
         """Note that the table of that name is written."""
-        self._tables.write(exp.to_table(name, dialect=self._context.dialect))
+        self._tables.write(self._named(name))
+
+    def _named(self, name: str) -> exp.Table | None:
+        try:
+            return exp.to_table(name, dialect=self._context.dialect)
+        except SqlglotError:
+            self._session.gap(f"{name!r} is not a name of a table")
+            return None
 
     # -- statements
 
@@ -294,7 +302,9 @@ class StatementRunner:
         if len(texts) != len(arguments) or len(texts) < 2:
             self._session.gap("what sp_rename renames is only known when the notebook runs")
         elif len(texts) == 2 or texts[2].upper() == "OBJECT":
-            source = exp.to_table(texts[0], dialect="tsql")
+            source = self._named(texts[0])
+            if source is None:
+                return
             target = source.copy()
             target.set("this", exp.to_identifier(texts[1]))
             self._tables.write(target, self._tables.read(source))

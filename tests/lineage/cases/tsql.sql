@@ -248,3 +248,6 @@ DECLARE @d date = (SELECT MAX(d) FROM dbo.ctl);
 DELETE FROM dbo.f WHERE d >= @d;
 INSERT INTO dbo.f SELECT * FROM dbo.s WHERE d >= @d;
 UPDATE dbo.ctl SET d = GETDATE();
+
+-- unresolved: 2
+EXEC sp_rename '"a', 'b'; EXEC sp_rename @old, 'b'
