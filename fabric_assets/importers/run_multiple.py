@@ -10,8 +10,8 @@ from fabric_assets.importers.steps import find_cycle, short
 
 DEFAULT_TIMEOUT_SECONDS = 43_200.0
 
-_EXIT_VALUE = re.compile(r"\s*@activity\(\s*(['\"])(?P<name>.+?)\1\s*\)\.exitValue\(\)\s*")
-_ACTIVITY = re.compile(r"@activity\(\s*(['\"])(?P<name>.*?)\1\s*\)")
+_EXIT_VALUE = re.compile(r"\s*@activity\(\s*(['\"])(?P<name>.+?)\1\s*\)\.exitValue\(\)\s*", re.DOTALL)
+_ACTIVITY = re.compile(r"@activity\(\s*(['\"])(?P<name>.*?)\1\s*\)", re.DOTALL)
 _ROOT_FIELDS = {"activities", "timeoutInSeconds", "concurrency"}
 _IGNORED_ROOT_FIELDS = {"refreshInterval", "displayDAGViaGraphviz", "useRootDefaultLakehouse"}
 _FIELDS = {
