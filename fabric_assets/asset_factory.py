@@ -113,13 +113,17 @@ def notebook_asset(
     one_partition = partitions_def is not None and not single_run
     checked_arguments = Arguments(name, arguments or {}, partitioned=one_partition, ranges=single_run)
     all_deps = list(deps)
-    all_deps += checked_arguments.upstream(all_deps)
     checks = list(check_specs or ())
     materialized_key = tables[0].key if tables else asset_key
     # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its notebook anew.
     policy = retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
-    if table is not None and tables:
-        raise dg.DagsterInvalidDefinitionError(f"asset {name}: `table` and `tables` exclude each other")
+    if tables and (table is not None or all_deps):
+        raise dg.DagsterInvalidDefinitionError(
+            f"asset {name}: with `tables`, what it waits for and its table stand in the specs: "
+            "leave `deps` and `table` out"
+        )
+    all_deps += checked_arguments.upstream(all_deps)
+    specs = [spec.merge_attributes(deps=checked_arguments.upstream(spec.deps)) for spec in tables]
     definition_metadata = {NOTEBOOK_METADATA: notebook, **table_definition(table, name), **(metadata or {})}
     if workspace:
         definition_metadata[WORKSPACE_METADATA] = workspace
@@ -189,7 +193,7 @@ def notebook_asset(
     decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition]
     if tables:
         op_name = re.sub(r"[^A-Za-z0-9_]", "_", "__".join(asset_key.path))
-        decorate = dg.multi_asset(name=op_name, specs=tables, description=description, **op_options)
+        decorate = dg.multi_asset(name=op_name, specs=specs, description=description, **op_options)
     else:
         decorate = dg.asset(
             key=asset_key,

@@ -106,7 +106,7 @@ class FabricResource(dg.ConfigurableResource):
         default=None,
         gt=0,
         description="Shortest wait between two reads of a job instance, in seconds. Unset: 5, and 0.2 with the local "
-        "Fabric. Long jobs are read less often: a tenth of the time they have run, at most 30.",
+        "Fabric. The longer a notebook runs, the less often it is looked at, but every 30 seconds at least.",
     )
     cancel_on_terminate: bool = Field(
         default=True, description="Whether terminating a run cancels its job instances in Fabric."

@@ -528,3 +528,24 @@ def test_bad_options_are_refused_at_definition_time_with_the_assets_name(options
 def test_a_notebook_without_a_name_is_refused() -> None:
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="no display name and no GUID"):
         notebook_asset("DimX", notebook=" ")
+
+
+def test_with_several_tables_an_exit_value_makes_its_asset_an_upstream_of_each() -> None:
+    asset = notebook_asset(
+        "load_both",
+        notebook="LoadBoth",
+        tables=[dg.AssetSpec("A", deps=["Raw"]), dg.AssetSpec("B")],
+        arguments={"path": exit_value_of("Extract")},
+    )
+
+    deps = {
+        spec.key.to_user_string(): {dep.asset_key.to_user_string() for dep in spec.deps}
+        for spec in asset.specs
+    }
+    assert deps == {"A": {"Raw", "Extract"}, "B": {"Extract"}}
+
+
+@pytest.mark.parametrize("option", [{"deps": ["Raw"]}, {"table": "Curated.dim_x"}])
+def test_with_several_tables_what_belongs_to_one_is_refused(option: dict[str, Any]) -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="leave `deps` and `table` out"):
+        load(tables=[dg.AssetSpec("A")], **option)

@@ -50,6 +50,11 @@ class Limits:
     tag_concurrency_limits: Sequence[Mapping[str, Any]] = ()
 
 
+async def _until(reached: asyncio.Future[None]) -> None:
+    """Wait as a task: by the tasks of a loop, a coroutine sees that it shares it and must not block."""
+    await reached
+
+
 class Engine:
     """Runs the steps of one run, all in the thread that iterates ``run``.
 
@@ -309,7 +314,7 @@ class Engine:
         timer = None if seconds == float("inf") else self._loop.call_later(seconds, self._wake)
         try:
             if not (self._interrupted.is_set() and self._stopped_at is None) and not self._from_threads:
-                self._run_loop(self._awake)
+                self._run_loop(_until(self._awake))
         finally:
             self._awake = None
             if timer is not None:

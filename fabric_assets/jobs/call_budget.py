@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from fabric_assets.client.quota import QuotaGroup, Urgency
 
 QUOTA_CALLS_PER_MINUTE = 200
-"""Fabric's limit for one identity, the same for the job scheduler's and the platform's calls (seconds: 60)."""
+"""Fabric's limit for one identity, counted apart for the calls of job scheduler and platform."""
 
 _PAUSE_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 900.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,7 @@ def a_docker_executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.reload(definition).fabric_executor
     monkeypatch.undo()
+    sys.modules.pop("dagster_docker", None)  # else later tests would find it installed
     importlib.reload(definition)
 
 

@@ -83,6 +83,19 @@ def test_five_hundred_steps_wait_side_by_side() -> None:
     assert threading.active_count() - threads_before < 10
 
 
+def test_a_step_that_is_alone_sees_that_it_shares_its_loop(instance: dg.DagsterInstance) -> None:
+    tasks = []
+
+    @dg.asset
+    async def alone() -> None:
+        tasks.append(len(asyncio.all_tasks()))
+        await asyncio.sleep(0.05)
+        tasks.append(len(asyncio.all_tasks()))
+
+    assert run(instance, job([alone])).status == DagsterRunStatus.SUCCESS
+    assert min(tasks) > 1
+
+
 def test_limits_of_the_run(instance: dg.DagsterInstance) -> None:
     at_work, tagged = AtWork(enough=2), AtWork()
     config = {"max_concurrent": 2, "tag_concurrency_limits": [{"key": "heavy", "limit": 1}]}
