@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -54,7 +55,9 @@ async def start_with_query(request: Request) -> Response:
 async def start_with_path(request: Request) -> Response:
     """``POST .../items/{id}/jobs/{jobType}/instances``."""
     query_of(request)
-    return await _start_generic(request, request.path_params["job_type"])
+    # As it was written: the path that routes match has no case.
+    job_type = unquote(request.scope["raw_path"].decode("ascii").rstrip("/").split("/")[-2])
+    return await _start_generic(request, job_type)
 
 
 async def start_notebook(request: Request) -> Response:
@@ -64,6 +67,14 @@ async def start_notebook(request: Request) -> Response:
         raise errors.invalid_parameter("The query parameter 'beta' must be 'false'.")
     workspace, item = item_of(request, "Notebook")
     start = parse_notebook_route(await json_body(request))
+    return _started(request, context_of(request).job_instances.start(workspace, item, "Execute", start))
+
+
+async def start_pipeline(request: Request) -> Response:
+    """``POST .../dataPipelines/{id}/jobs/execute/instances``."""
+    query_of(request)
+    workspace, item = item_of(request, "DataPipeline")
+    start = parse_generic(await json_body(request), item.type)
     return _started(request, context_of(request).job_instances.start(workspace, item, "Execute", start))
 
 
@@ -256,6 +267,7 @@ def _fits(session: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
 
 _ITEM = "/v1/workspaces/{workspace_id}/items/{item_id}"
 _NOTEBOOK = "/v1/workspaces/{workspace_id}/notebooks/{item_id}"
+_PIPELINE = "/v1/workspaces/{workspace_id}/datapipelines/{item_id}"
 _LAKEHOUSE = "/v1/workspaces/{workspace_id}/lakehouses/{item_id}"
 
 ROUTES = [
@@ -268,6 +280,9 @@ ROUTES = [
     Route(
         f"{_NOTEBOOK}/jobs/execute/instances/{{job_instance_id}}", get_notebook_job_instance, methods=["GET"]
     ),
+    Route(f"{_PIPELINE}/jobs/execute/instances", start_pipeline, methods=["POST"]),
+    Route(f"{_PIPELINE}/jobs/execute/instances", list_job_instances, methods=["GET"]),
+    Route(f"{_PIPELINE}/jobs/execute/instances/{{job_instance_id}}", get_job_instance, methods=["GET"]),
     Route("/v1/workspaces/{workspace_id}/spark/livysessions", list_workspace_sessions, methods=["GET"]),
     Route(f"{_NOTEBOOK}/livysessions", list_item_sessions("Notebook"), methods=["GET"]),
     Route(f"{_NOTEBOOK}/livysessions/{{livy_id}}", get_item_session("Notebook"), methods=["GET"]),

@@ -14,6 +14,7 @@ from typing import Any
 from fabric_assets.local import errors
 from fabric_assets.local.home import DEFAULT_WORKSPACE, LocalHome
 from fabric_assets.local.notebook_source import NotebookSourceError, parse_notebook
+from fabric_assets.local.script import SimulatedItem
 from fabric_assets.local.state import State
 
 PLATFORM_FILE = ".platform"
@@ -118,13 +119,13 @@ class Workspaces:
     Args:
         home: the local Fabric's folder.
         state: gives workspaces their ids.
-        simulated_notebooks: notebooks of the default workspace that exist without files.
+        simulated: items of the default workspace that exist without files.
     """
 
-    def __init__(self, home: LocalHome, state: State, simulated_notebooks: tuple[str, ...] = ()) -> None:
+    def __init__(self, home: LocalHome, state: State, simulated: tuple[SimulatedItem, ...] = ()) -> None:
         self._home = home
         self._state = state
-        self._simulated = simulated_notebooks
+        self._simulated = simulated
         self._simulated_known: list[Item] = []
         self._workspaces: dict[str, Workspace] = {}
         self._read: dict[Path, tuple[tuple[int, int], Any]] = {}
@@ -260,13 +261,13 @@ class Workspaces:
         if not self._simulated_known:
             self._simulated_known = [
                 Item(
-                    _item_id(workspace.id, f"simulated/{name}"),
+                    _item_id(workspace.id, _simulated_identity(simulated)),
                     workspace.id,
-                    "Notebook",
-                    name,
-                    compute="Spark",
+                    simulated.type,
+                    simulated.name,
+                    compute="Spark" if simulated.type == "Notebook" else None,
                 )
-                for name in self._simulated
+                for simulated in self._simulated
             ]
         return self._simulated_known
 
@@ -308,6 +309,10 @@ def item_id(workspace_id: str, logical_id: str) -> str:
 
 def _item_id(workspace_id: str, identity: str) -> str:
     return str(uuid.uuid5(uuid.UUID(workspace_id), identity))
+
+
+def _simulated_identity(item: SimulatedItem) -> str:
+    return f"simulated/{item.name}" if item.type == "Notebook" else f"simulated/{item.type}/{item.name}"
 
 
 def _read_platform(path: Path) -> dict[str, Any] | str:

@@ -79,14 +79,15 @@ def generic_body(job_instance: JobInstance, shown: Shown, service: Service) -> d
         "id": job_instance.id,
         "itemId": job_instance.item_id,
         "jobType": job_instance.job_type,
-        "invokeType": "Manual",
+        "invokeType": job_instance.invoke_type,
         "status": shown.status,
         "rootActivityId": job_instance.root_activity_id,
         "startTimeUtc": format_time(job_instance.accepted_ns),
         "endTimeUtc": shown.end_time,
         "failureReason": shown.failure_reason,
     }
-    if service.exit_value_at_top:
+    # The description has it at the top of every item's job instance; only notebooks have such a value.
+    if service.exit_value_at_top and job_instance.item_type == "Notebook":
         body["exitValue"] = shown.exit_value
     return body
 
@@ -162,16 +163,28 @@ def _activity(job_instance: JobInstance, shown: Shown, capacity_id: str) -> dict
         "livyName": f"{job_instance.item_name}_{job_instance.livy_id}",
         "creatorItem": _reference(job_instance),
         "itemName": job_instance.item_name,
-        "jobType": "JupyterSession" if job_instance.compute == "Jupyter" else "SparkSession",
+        "jobType": _session_type(job_instance),
         "capacityId": capacity_id,
         "isHighConcurrency": job_instance.high_concurrency,
         "runtimeVersion": RUNTIME_VERSION,
-        "operationName": "Notebook HC run" if job_instance.high_concurrency else "Notebook run",
+        "operationName": _operation_name(job_instance),
         "cancellationReason": "User cancelled the session" if shown.status == "Cancelled" else None,
         "submittedDateTime": format_time_z(job_instance.accepted_ns),
         "startDateTime": None if started_ns is None else format_time_z(started_ns),
         "endDateTime": None if shown.end_time is None else f"{shown.end_time}Z",
     }
+
+
+def _session_type(job_instance: JobInstance) -> str:
+    if job_instance.item_type == "SparkJobDefinition":
+        return "SparkBatch"
+    return "JupyterSession" if job_instance.compute == "Jupyter" else "SparkSession"
+
+
+def _operation_name(job_instance: JobInstance) -> str:
+    if job_instance.item_type == "SparkJobDefinition":
+        return "Spark Job Definition run"
+    return "Notebook HC run" if job_instance.high_concurrency else "Notebook run"
 
 
 def _reference(job_instance: JobInstance) -> dict[str, str]:

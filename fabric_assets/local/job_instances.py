@@ -1,30 +1,22 @@
 """Job instances from their start to their end."""
 
 import asyncio
-import importlib
 import logging
-import os
 import sqlite3
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from fabric_assets.local import errors
 from fabric_assets.local.clock import Clock
-from fabric_assets.local.execution import (
-    Engine,
-    ExecutionError,
-    ExecutionResult,
-    LakehouseRef,
-    NotebookExecution,
-    ParameterValue,
-)
+from fabric_assets.local.execution import Engine, ExecutionError, ExecutionResult, LakehouseRef
 from fabric_assets.local.executions import default_lakehouse, notebook_execution, simulated_execution
 from fabric_assets.local.home import LocalHome
-from fabric_assets.local.items import Item, Workspace, Workspaces
+from fabric_assets.local.items import ITEM_TYPES, Item, Workspace, Workspaces
+from fabric_assets.local.job_work import NotebookWork, Work, unsupported
 from fabric_assets.local.shared_sessions import SharedSessions
 from fabric_assets.local.simulate import SimulatedEngine
 from fabric_assets.local.start_request import JOB_TYPES, LakehouseChoice, StartRequest
@@ -45,11 +37,12 @@ class StartedJobInstance:
     item_id: str
     item_name: str
     job_type: str
-    parameters: Mapping[str, ParameterValue]
+    parameters: Mapping[str, Any]
     session_tag: str | None
     spark_conf: Mapping[str, str]
     default_lakehouse: LakehouseChoice | None
     time_ns: int
+    execution_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 class JobInstances:
@@ -82,12 +75,10 @@ class JobInstances:
         self._state = state
         self._workspaces = workspaces
         self._clock = clock
-        self._engine = engine
-        self._engine_lock = asyncio.Lock()
+        self._simulated = engine if isinstance(engine, SimulatedEngine) else None
+        self._notebooks = NotebookWork(home, engine, max_kernels)
         self._cancel_seconds = cancel_seconds
         self._show_end_time_on_cancel = show_end_time_on_cancel
-        slots = max_kernels or max(2, os.cpu_count() or 2)
-        self._slots = nullcontext() if isinstance(engine, SimulatedEngine) else asyncio.Semaphore(slots)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._cancels: set[asyncio.Task[None]] = set()
         self._sessions = SharedSessions()
@@ -117,10 +108,6 @@ class JobInstances:
             ApiError: the item cannot be run that way.
         """
         item.usable()
-        if item.type != "Notebook" and not isinstance(self._engine, SimulatedEngine):
-            raise errors.feature_not_available(
-                f"The local Fabric runs notebooks; it cannot run a {item.type}."
-            )
         if request.compute is not None and item.compute is not None and request.compute != item.compute:
             raise errors.compute_type_mismatch(request.compute, item.compute)
         if self._stopping:
@@ -131,18 +118,19 @@ class JobInstances:
             self._accepted(workspace, item, job_type, request, lakehouse)
         )
         self._log_start(job_instance, request)
-        if isinstance(self._engine, SimulatedEngine):
-            self._engine.plan(
-                job_instance.id, item.display_name, session_attached=job_instance.session_attached
+        if self._simulated is not None:
+            plan = self._simulated.plan(
+                job_instance.id,
+                item.type,
+                item.display_name,
+                job_type,
+                session_attached=job_instance.session_attached,
             )
-            execution = simulated_execution(self._home, workspace, item, job_instance.id, request)
-        else:
-            execution = notebook_execution(
-                self._home, workspaces, workspace, item, job_instance.id, request, lakehouse
-            )
-        task = asyncio.create_task(
-            self._execute(job_instance, execution), name=f"job instance {job_instance.id}"
-        )
+            if plan.invoke_type != job_instance.invoke_type:
+                job_instance = replace(job_instance, invoke_type=plan.invoke_type)
+                self._state.update_job_instance(job_instance)
+        work = self._work(workspaces, workspace, item, job_instance, request, lakehouse)
+        task = asyncio.create_task(self._execute(job_instance, work), name=f"job instance {job_instance.id}")
         self._tasks[job_instance.id] = task
         return job_instance
 
@@ -152,14 +140,20 @@ class JobInstances:
         self._cancels.add(task)
         task.add_done_callback(self._cancels.discard)
 
+    async def wait(self, job_instance: JobInstance) -> JobInstance:
+        """Itself as it ended; whoever waits and is cancelled leaves it running."""
+        task = self._tasks.get(job_instance.id)
+        if task is not None:
+            await asyncio.wait({task})
+        return self._state.job_instance(job_instance.id) or job_instance
+
     async def stop(self) -> None:
         """End everything that runs as failed, and the engine."""
         self._stopping = True
         for task in [*self._cancels, *self._tasks.values()]:
             task.cancel()
         await asyncio.gather(*self._cancels, *self._tasks.values(), return_exceptions=True)
-        if self._engine is not None:
-            await self._engine.aclose()
+        await self._notebooks.aclose()
 
     def _accepted(
         self,
@@ -179,7 +173,7 @@ class JobInstances:
             accepted_ns=self._clock.time_ns(),
             root_activity_id=str(uuid.uuid4()),
             livy_id=str(uuid.uuid4()),
-            compute=item.compute,
+            compute="Spark" if item.type == "SparkJobDefinition" else item.compute,
             parameters=dict(request.parameters),
             high_concurrency=request.high_concurrency,
             session_tag=request.session_tag,
@@ -197,7 +191,26 @@ class JobInstances:
         if task is not None:
             task.cancel()
 
-    async def _execute(self, job_instance: JobInstance, execution: NotebookExecution) -> None:
+    def _work(
+        self,
+        workspaces: Iterable[Workspace],
+        workspace: Workspace,
+        item: Item,
+        job_instance: JobInstance,
+        request: StartRequest,
+        lakehouse: LakehouseRef | None,
+    ) -> Work:
+        if self._simulated is not None:
+            simulated = simulated_execution(self._home, workspace, item, job_instance.id, request)
+            return partial(self._notebooks.execute, simulated)
+        if item.type == "Notebook":
+            execution = notebook_execution(
+                self._home, workspaces, workspace, item, job_instance.id, request, lakehouse
+            )
+            return partial(self._notebooks.execute, execution)
+        return unsupported(item, job_instance)
+
+    async def _execute(self, job_instance: JobInstance, work: Work) -> None:
         current = job_instance
 
         def on_started() -> None:
@@ -206,33 +219,12 @@ class JobInstances:
             self._state.update_job_instance(current)
 
         try:
-            result = await self._result(execution, on_started)
+            result = await work(on_started)
         except asyncio.CancelledError:
             result = (
                 ExecutionResult(error=_STOPPED) if self._stopping else ExecutionResult(status="Cancelled")
             )
         await self._end(current, result)
-
-    async def _result(self, execution: NotebookExecution, on_started: Callable[[], None]) -> ExecutionResult:
-        async with self._slots:
-            try:
-                engine = await self._loaded_engine()
-                return await engine.execute(execution, on_started)
-            except ImportError as error:
-                message = f"The notebook engine cannot be loaded ({error}). Run `pip install 'fabric_assets[local]'`."
-                return ExecutionResult(error=ExecutionError("LocalEngineMissing", message))
-            except Exception as error:  # noqa: BLE001 - a fault of the engine ends one job instance, not the server
-                _LOG.exception("job instance %s: the engine failed", execution.job_instance_id)
-                message = f"The local notebook engine failed: {type(error).__name__}: {error}"
-                return ExecutionResult(error=ExecutionError("LocalEngineError", message))
-
-    async def _loaded_engine(self) -> Engine:
-        async with self._engine_lock:
-            if self._engine is None:
-                module = await asyncio.to_thread(importlib.import_module, "fabric_assets.local.engine")
-                engine: Engine = module.KernelEngine(self._home)
-                self._engine = engine
-            return self._engine
 
     async def _end(self, job_instance: JobInstance, result: ExecutionResult) -> None:
         """Store the end, however long the disk is full."""
@@ -281,6 +273,7 @@ class JobInstances:
                 dict(request.spark_conf),
                 request.default_lakehouse,
                 job_instance.accepted_ns,
+                dict(request.execution_data),
             )
         )
 
@@ -295,6 +288,8 @@ def check_job_type(item: Item, job_type: str) -> str:
     for name in known:
         if name.casefold() == job_type.casefold():
             return name
+    if item.type not in ITEM_TYPES:  # a type of the future, whose job types nobody knows
+        return job_type
     raise errors.invalid_job_type(job_type, item.type, known)
 
 

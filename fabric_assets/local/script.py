@@ -24,9 +24,26 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, TypeVar, Union
 
 from fabric_assets.local.errors import LocalFabricError
+from fabric_assets.local.script_services import (
+    SimulatedFactory,
+    SimulatedModelRefresh,
+    SimulatedPipelineRun,
+    SimulatedSqlRefresh,
+    SqlResultShape,
+)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class SimulatedItem:
+    """An item that exists without files, such as a ``DataPipeline`` or a ``Lakehouse``."""
+
+    type: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -42,8 +59,10 @@ class SimulatedJobInstance:
     """What becomes of a started job instance.
 
     Attributes:
-        notebook: name pattern (``*``, ``?``), without case.
-        nth: only for the nth start of a notebook, counted from 1; ``None``: for every start.
+        notebook: name pattern (``*``, ``?``), without case, of a notebook or of any other item.
+        item_type: pattern of the item's type, such as ``DataPipeline``.
+        job_type: pattern of the job type, such as ``TableMaintenance``.
+        nth: only for the nth start of a job type of an item, counted from 1; ``None``: for every start.
         queued_seconds: time as ``NotStarted``; a number or ``[least, most]``.
         session_start_seconds: time until a new session is there; nothing if a session is shared.
         run_seconds: time of the notebook itself.
@@ -52,9 +71,12 @@ class SimulatedJobInstance:
         failure_reason: ``errorCode`` and ``message``; by default Fabric's own text for ``Failed``.
         statuses: statuses shown while it runs, instead of ``InProgress``.
         never_ends: it runs until it is cancelled.
+        invoke_type: ``Manual``, or ``Scheduled`` as if Fabric's own schedule had started it.
     """
 
     notebook: str = "*"
+    item_type: str = "*"
+    job_type: str = "*"
     nth: int | None = None
     queued_seconds: float | tuple[float, float] = 0.0
     session_start_seconds: float | tuple[float, float] = 0.0
@@ -64,6 +86,7 @@ class SimulatedJobInstance:
     failure_reason: Mapping[str, Any] | None = None
     statuses: tuple[SimulatedStatus, ...] = ()
     never_ends: bool = False
+    invoke_type: str = "Manual"
 
 
 @dataclass(frozen=True)
@@ -87,6 +110,7 @@ class Service:
         long_running: whether ``getDefinition``, ``updateDefinition`` and creating items answer ``202``.
         operation_seconds: how long such an operation takes.
         page_size: entries in one page of a list.
+        sql_result: shape of a metadata refresh's result: ``object`` with ``value``, or a bare ``list``.
     """
 
     retry_after_start: float = 60
@@ -105,6 +129,7 @@ class Service:
     long_running: bool = False
     operation_seconds: float = 0.0
     page_size: int = 100
+    sql_result: SqlResultShape = "object"
 
 
 @dataclass(frozen=True)
@@ -148,17 +173,27 @@ class Script:
 
     Attributes:
         notebooks: names of notebooks that exist without files, or how many of them (``Notebook_0001`` ...).
+        items: other items that exist without files.
         seed: for durations that are given as a range, and for faults with a rate.
-        capacity: so many notebooks run at a time, the next one fails as on a full capacity; ``None``: no limit.
+        capacity: so many Spark jobs run at a time, the next one fails as on a full capacity; ``None``: no limit.
         job_instances: what becomes of started job instances.
+        sql_refreshes: what becomes of metadata refreshes of SQL endpoints.
+        model_refreshes: what becomes of refreshes of semantic models.
+        factories: Azure Data Factories.
+        pipeline_runs: what becomes of runs of their pipelines.
         service: how the service answers.
         faults: requests that go wrong.
     """
 
     notebooks: tuple[str, ...] | int = ()
+    items: tuple[SimulatedItem, ...] = ()
     seed: int = 0
     capacity: int | None = None
     job_instances: tuple[SimulatedJobInstance, ...] = ()
+    sql_refreshes: tuple[SimulatedSqlRefresh, ...] = ()
+    model_refreshes: tuple[SimulatedModelRefresh, ...] = ()
+    factories: tuple[SimulatedFactory, ...] = ()
+    pipeline_runs: tuple[SimulatedPipelineRun, ...] = ()
     service: Service = field(default_factory=Service)
     faults: tuple[Fault, ...] = ()
 
@@ -168,6 +203,11 @@ class Script:
         if isinstance(self.notebooks, int):
             return tuple(f"Notebook_{number:04}" for number in range(1, self.notebooks + 1))
         return self.notebooks
+
+    @property
+    def simulated_items(self) -> tuple[SimulatedItem, ...]:
+        """All items that exist without files."""
+        return (*(SimulatedItem("Notebook", name) for name in self.notebook_names), *self.items)
 
 
 def load_script(script: "Script | Mapping[str, Any] | str | Path") -> Script:
@@ -183,8 +223,17 @@ def load_script(script: "Script | Mapping[str, Any] | str | Path") -> Script:
             script = json.loads(Path(script).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise LocalFabricError(f"the simulation script {script} cannot be read: {error}") from error
-    loaded = _convert(script, Script, "script")
-    assert isinstance(loaded, Script)  # noqa: S101 - _convert returns what it was asked for
+    return convert(script, Script, "script")
+
+
+def convert(value: Any, kind: type[_T], where: str) -> _T:
+    """A script's entry from its JSON.
+
+    Raises:
+        LocalFabricError: it has something that such an entry does not know; the message begins with ``where``.
+    """
+    loaded = _convert(value, kind, where)
+    assert isinstance(loaded, kind)  # noqa: S101 - _convert returns what it was asked for
     return loaded
 
 

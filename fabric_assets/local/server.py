@@ -222,7 +222,7 @@ async def _context(settings: ServerSettings, state: State) -> AsyncIterator[Cont
     script = settings.script
     service = script.service if script else Service()
     simulated = SimulatedEngine(script, settings.clock) if script and settings.engine is None else None
-    workspaces = Workspaces(settings.home, state, script.notebook_names if script else ())
+    workspaces = Workspaces(settings.home, state, script.simulated_items if script else ())
     job_instances = JobInstances(
         settings.home,
         state,

@@ -1,15 +1,13 @@
 """An engine without kernels: job instances take their time and end as a script says."""
 
 import asyncio
-import random
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from fabric_assets.local.clock import Clock
 from fabric_assets.local.execution import ExecutionError, ExecutionResult, NotebookExecution
 from fabric_assets.local.script import Script, SimulatedJobInstance
+from fabric_assets.local.script_choice import Choices, name_fits
 
 OVER_CAPACITY = ExecutionError(
     "JobInstanceStatusFailed",
@@ -17,6 +15,9 @@ OVER_CAPACITY = ExecutionError(
     "To run this spark job, cancel an active Spark job through the Monitoring hub, choose a larger capacity SKU, or "
     "try again later. HTTP status code: 430 {Learn more} HTTP status code: 430.",
 )
+
+
+_ON_SPARK = ("Notebook", "SparkJobDefinition")
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class Plan:
     queued_seconds: float
     session_start_seconds: float
     run_seconds: float
+    on_spark: bool
 
 
 class SimulatedEngine:
-    """Executes notebooks by waiting.
+    """Executes notebooks, and the jobs of all other items, by waiting.
 
     Args:
         script: what becomes of them.
@@ -40,30 +42,33 @@ class SimulatedEngine:
     def __init__(self, script: Script, clock: Clock) -> None:
         self._script = script
         self._clock = clock
-        self._starts: Counter[str] = Counter()
+        self._choices = Choices(script.job_instances, SimulatedJobInstance(), script.seed)
         self._plans: dict[str, Plan] = {}
         self._running = 0
 
-    def plan(self, job_instance_id: str, item_name: str, *, session_attached: bool) -> None:
+    def plan(
+        self, job_instance_id: str, item_type: str, item_name: str, job_type: str, *, session_attached: bool
+    ) -> SimulatedJobInstance:
         """Decide what becomes of a job instance; called once, in the order of the starts."""
-        name = item_name.casefold()
-        self._starts[name] += 1
-        nth = self._starts[name]
-        entry = next(
-            (
-                entry
-                for entry in self._script.job_instances
-                if entry.nth in (None, nth) and fnmatchcase(name, entry.notebook.casefold())
+        # A notebook has one count, whichever route starts it.
+        key = item_name.casefold()
+        if item_type != "Notebook":
+            key = f"{key}/{item_type}/{job_type}".casefold()
+        entry, drawn = self._choices.next(
+            key,
+            lambda entry: (
+                name_fits(item_name, entry.notebook)
+                and name_fits(item_type, entry.item_type)
+                and name_fits(job_type, entry.job_type)
             ),
-            SimulatedJobInstance(),
         )
-        # Drawn from the name and number of the start, so that the order of other notebooks' starts changes nothing.
-        draw = random.Random(f"{self._script.seed}/{name}/{nth}")  # noqa: S311
         queued, session_start, run = (
-            value if isinstance(value, float | int) else draw.uniform(*value)
-            for value in (entry.queued_seconds, entry.session_start_seconds, entry.run_seconds)
+            drawn(value) for value in (entry.queued_seconds, entry.session_start_seconds, entry.run_seconds)
         )
-        self._plans[job_instance_id] = Plan(entry, queued, 0.0 if session_attached else session_start, run)
+        self._plans[job_instance_id] = Plan(
+            entry, queued, 0.0 if session_attached else session_start, run, item_type in _ON_SPARK
+        )
+        return entry
 
     def shown_status(self, job_instance_id: str, seconds_since_start: float) -> str | None:
         """The status in between that a read shows so long after the start of the execution, if any."""
@@ -82,9 +87,10 @@ class SimulatedEngine:
         accepted_ns = self._clock.time_ns()
         begin_ns = accepted_ns + round(plan.queued_seconds * 1e9)
         await self._clock.sleep_until(begin_ns)
-        if self._script.capacity is not None and self._running >= self._script.capacity:
+        capacity = self._script.capacity if plan.on_spark else None
+        if capacity is not None and self._running >= capacity:
             return ExecutionResult(error=OVER_CAPACITY)
-        self._running += 1
+        self._running += plan.on_spark
         try:
             on_started()
             if plan.entry.never_ends:
@@ -92,7 +98,7 @@ class SimulatedEngine:
             seconds = plan.session_start_seconds + plan.run_seconds
             await self._clock.sleep_until(begin_ns + round(seconds * 1e9))
         finally:
-            self._running -= 1
+            self._running -= plan.on_spark
         return _result(plan.entry)
 
     async def aclose(self) -> None:

@@ -21,6 +21,8 @@ JOB_TYPES: Mapping[str, tuple[str, ...]] = {
     "Notebook": ("RunNotebook",),
     "SparkJobDefinition": ("sparkjob",),
 }
+"""Job types of item types, as the documentation of their public APIs names them."""
+
 COMPUTE_TYPES = ("Spark", "Jupyter", "DataWarehouse")
 
 _MAX_NAME_LENGTH = 256
@@ -48,14 +50,20 @@ class LakehouseChoice:
 
 @dataclass(frozen=True)
 class StartRequest:
-    """What a request says about the job instance that it starts."""
+    """What a request says about the job instance that it starts.
 
-    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    Attributes:
+        parameters: a notebook's are typed, a data pipeline's are any JSON.
+        execution_data: all of ``executionData``, for items that are no notebooks.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     default_lakehouse: LakehouseChoice | None = None
     spark_conf: Mapping[str, str] = field(default_factory=dict)
     compute: str | None = None
     high_concurrency: bool = False
     session_tag: str | None = None
+    execution_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_generic(body: Any, item_type: str) -> StartRequest:
@@ -68,7 +76,7 @@ def parse_generic(body: Any, item_type: str) -> StartRequest:
         return StartRequest()
     _check_fields(body, {"executionData", "parameters"}, "the body")
     if item_type != "Notebook":
-        return StartRequest()
+        return _parse_other(body, item_type)
     if body.get("parameters") is not None:
         raise errors.feature_not_available(
             "Parameter is not allowed for this item type or this item job type. "
@@ -93,6 +101,20 @@ def parse_generic(body: Any, item_type: str) -> StartRequest:
         ),
         spark_conf={str(name): str(value) for name, value in conf.items()},
     )
+
+
+def _parse_other(body: Mapping[str, Any], item_type: str) -> StartRequest:
+    """The body for an item that is no notebook: its ``executionData`` is the item type's own business."""
+    data = _object(body.get("executionData"), "executionData")
+    if item_type != "DataPipeline":
+        return StartRequest(execution_data=data)
+    if body.get("parameters") is not None:
+        raise errors.feature_not_available(
+            "Parameter is not allowed for this item type or this item job type. "
+            "A data pipeline's parameters go into executionData.parameters."
+        )
+    parameters = _object(data.get("parameters"), "executionData.parameters")
+    return StartRequest(parameters=parameters, execution_data=data)
 
 
 def parse_notebook_route(body: Any) -> StartRequest:

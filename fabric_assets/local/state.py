@@ -43,6 +43,7 @@ class JobInstance:
         compute: ``Spark``, ``Jupyter`` or ``DataWarehouse``; ``None`` if the item is no notebook.
         session_attached: the session of another job instance is shared (high concurrency).
         show_end_time: ``False``: reads show ``endTimeUtc: null`` although it ended.
+        invoke_type: ``Manual`` or ``Scheduled``.
     """
 
     id: str
@@ -65,6 +66,7 @@ class JobInstance:
     high_concurrency: bool = False
     session_tag: str | None = None
     session_attached: bool = False
+    invoke_type: str = "Manual"
     sequence: int = 0
 
     @property

@@ -49,6 +49,12 @@ class Api(httpx.Client):
         assert answer.status_code == 202, answer.text
         return answer.headers["Location"]
 
+    def start_job(self, name: str, job_type: str, body: Any = None) -> str:
+        """Start a job of any item by its name; returns the job instance's URL."""
+        answer = self.post(f"{self.item(name)}/jobs/instances", params={"jobType": job_type}, json=body)
+        assert answer.status_code == 202, answer.text
+        return answer.headers["Location"]
+
     def wait(self, url: str) -> dict[str, Any]:
         """Read a job instance until it ended."""
         return self.until(url, lambda body: body["status"] not in ("NotStarted", "InProgress"))

@@ -329,14 +329,6 @@ class TestExecution:
         api.post(f"{second}/cancel").raise_for_status()
         assert api.wait(second)["status"] == "Cancelled"
 
-    def test_other_items_than_notebooks_cannot_be_run(self, serve: Callable[..., Api]) -> None:
-        api = serve(engine=RecordingEngine())
-        api.post(f"{api.workspace}/lakehouses", json={"displayName": "Base"})
-        assert (
-            api.error("POST", f"{api.item('Base')}/jobs/TableMaintenance/instances")[1]
-            == "FeatureNotAvailable"
-        )
-
 
 class TestList:
     def test_newest_first_in_pages(self, serve: Callable[..., Api]) -> None:
