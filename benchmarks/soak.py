@@ -32,7 +32,7 @@ from fabric_assets.client.errors import FabricError, JobInstanceFailedError, Job
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.instance_ledger import InstanceLedger
 from fabric_assets.jobs.control import JobControl
-from fabric_assets.jobs.notebook_job import JobLimits, NotebookJob
+from fabric_assets.jobs.job import JobLimits, NotebookJob
 
 _LIMITS = JobLimits(
     poll_seconds=0.2,

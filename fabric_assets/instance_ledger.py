@@ -34,6 +34,7 @@ class InstanceLedger:
         self._step_key = step_key
         # A re-execution shares its root run, a new materialization has one of its own.
         root_run_id = run.root_run_id or run.run_id
+        self._claimed: str | None = None
         self._owner = json.dumps([asset_key.to_user_string(), partition, root_run_id])
 
     def left_open(self) -> Attempt | None:
@@ -59,11 +60,12 @@ class InstanceLedger:
             "status": attempt.status,
             "run_id": self._run.run_id,
         }
-        self._instance.daemon_cursor_storage.set_cursor_values({_ATTEMPT + self._owner: json.dumps(entry)})
-
-    def claim(self, job_instance_id: str) -> None:
-        """See ``Ledger``."""
-        self._instance.daemon_cursor_storage.set_cursor_values({_CLAIM + job_instance_id: self._owner})
+        storage = self._instance.daemon_cursor_storage
+        # One after the other: Dagster's SQLite storage loses new keys that are set together with old ones.
+        storage.set_cursor_values({_ATTEMPT + self._owner: json.dumps(entry)})
+        if attempt.job_instance_id is not None and attempt.job_instance_id != self._claimed:
+            storage.set_cursor_values({_CLAIM + attempt.job_instance_id: self._owner})
+            self._claimed = attempt.job_instance_id
 
     def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
         """See ``Ledger``."""

@@ -8,18 +8,25 @@ from typing import Any
 import dagster as dg
 
 from fabric_assets.client.errors import FabricError, JobInstanceError
-from fabric_assets.client.models import Item, JobInstance, NotebookJobDetails, Workspace
+from fabric_assets.client.models import Item, JobDetails, JobInstance, Workspace
 from fabric_assets.exit_values import EXIT_VALUE_METADATA, LONGEST_EXIT_VALUE
-from fabric_assets.jobs.notebook_job import JobOutcome
+from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.past_durations import DURATION_METADATA
 
 JOB_INSTANCE_ID = "fabric/job_instance_id"
 
 LONGEST_TEXT = 10_000
 
+_ITEM_KEYS = {
+    "Notebook": "notebook",
+    "DataPipeline": "pipeline",
+    "DataFactoryPipeline": "pipeline",
+    "SemanticModel": "semantic_model",
+}
+
 _LINKS = {
     "executionSnapshotUrl": "fabric/job_instance_url",
-    "notebookUrl": "fabric/notebook_url",
+    "jobInstanceUrl": "fabric/job_instance_url",
     "sparkUiUrl": "fabric/spark_ui_url",
     "sparkJobDetailsUrl": "fabric/spark_application_url",
     "driverLogUrl": "fabric/driver_log_url",
@@ -36,7 +43,7 @@ def outcome_metadata(outcome: JobOutcome, *, attempts: int) -> dict[str, Any]:
     return {
         **exit_value_metadata(outcome.exit_value),
         **_links(outcome.links),
-        **_identity(outcome.workspace, outcome.notebook, outcome.job_instance),
+        **_identity(outcome.workspace, outcome.item, outcome.job_instance, outcome.links.get("itemUrl")),
         "fabric/parameters": dg.MetadataValue.json(dict(outcome.parameters)),
         **_times(outcome.started_at, outcome.ended_at),
         DURATION_METADATA: round(outcome.duration_seconds, 3),
@@ -47,7 +54,7 @@ def outcome_metadata(outcome: JobOutcome, *, attempts: int) -> dict[str, Any]:
 
 
 def completion_metadata(
-    workspace: Workspace, notebook: Item, job_instance: JobInstance, details: NotebookJobDetails
+    workspace: Workspace, notebook: Item, job_instance: JobInstance, details: JobDetails
 ) -> dict[str, Any]:
     """Metadata of a materialization by a job instance that was started outside Dagster."""
     exit_value = job_instance.exit_value if job_instance.exit_value is not None else details.exit_value
@@ -114,14 +121,20 @@ def failure(error: FabricError) -> dg.Failure:
     return dg.Failure(description=str(error), metadata=metadata, allow_retries=error.retriable)
 
 
-def _identity(workspace: Workspace, notebook: Item, job_instance: JobInstance) -> dict[str, Any]:
-    return {
+def _identity(
+    workspace: Workspace | None, item: Item, job_instance: JobInstance, item_url: str | None = None
+) -> dict[str, Any]:
+    kind = _ITEM_KEYS.get(item.type, "item")
+    known: dict[str, Any] = {
         JOB_INSTANCE_ID: job_instance.id,
-        "fabric/notebook": notebook.display_name,
-        "fabric/notebook_id": notebook.id,
-        "fabric/workspace": workspace.display_name,
-        "fabric/workspace_id": workspace.id,
+        f"fabric/{kind}": item.display_name,
+        f"fabric/{kind}_id": item.id,
     }
+    if workspace is not None:
+        known |= {"fabric/workspace": workspace.display_name, "fabric/workspace_id": workspace.id}
+    if item_url:
+        known[f"fabric/{kind}_url"] = dg.MetadataValue.url(item_url)
+    return known
 
 
 def _times(started: datetime | None, ended: datetime | None) -> dict[str, Any]:

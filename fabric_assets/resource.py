@@ -1,6 +1,5 @@
 """The Fabric resource: what assets, sensors and the user's own ops talk to Fabric with."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +20,8 @@ from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.call_budget import QUOTA_CALLS_PER_MINUTE, CallBudget
 from fabric_assets.jobs.capacity_queue import CapacityQueue, capacity_vcores
 from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.job import ItemJob, JobLimits, JobOutcome, NotebookJob
 from fabric_assets.jobs.ledger import Ledger
-from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
 
 _LOCAL_POLL_SECONDS = 0.2
 _FABRIC_POLL_SECONDS = 5.0
@@ -166,17 +165,7 @@ class FabricResource(dg.ConfigurableResource):
         Raises:
             FabricError: in all other cases; see ``fabric_assets.client.errors``.
         """
-        task = self._start(notebook, asset, workspace, ledger, job)
-        try:
-            with task.interrupts_between_messages():
-                for line in task.messages():
-                    log(*line)
-            return task.result()
-        except BaseException:
-            # An interruption reaches only this thread; the job instance is the loop's to cancel.
-            for line in task.cancel(self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS):
-                log(*line)
-            raise
+        return self._start(notebook, asset, workspace, ledger, job).wait(log, self._cancel_seconds)
 
     async def run_notebook_async(
         self,
@@ -188,30 +177,64 @@ class FabricResource(dg.ConfigurableResource):
         ledger: Ledger,
         **job: Any,
     ) -> JobOutcome:
-        """The same as a coroutine, so that one process can wait for many; arguments and errors as ``run_notebook``.
-
-        Where nobody else uses the event loop (Dagster's own executors run one for each step), it blocks: there, an
-        interruption reaches only what blocks, and a coroutine would hear of it too late to cancel.
-        """
-        if len(asyncio.all_tasks()) == 1:
-            return self.run_notebook(
-                notebook, asset=asset, workspace=workspace, log=log, ledger=ledger, **job
-            )
+        """The same as a coroutine, so that one process can wait for many; arguments and errors as ``run_notebook``."""
         task = self._start(notebook, asset, workspace, ledger, job)
-        try:
-            async for line in task.messages_in_loop():
-                log(*line)
-            return task.result()
-        except BaseException:
-            for line in await task.cancel_in_loop(self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS):
-                log(*line)
-            raise
+        return await task.wait_in_loop(log, self._cancel_seconds)
+
+    async def run_item_async(
+        self,
+        item: str,
+        *,
+        item_type: str,
+        job_type: str,
+        asset: str,
+        workspace: str | None = None,
+        log: Callable[[int, str], None],
+        ledger: Ledger,
+        **job: Any,
+    ) -> JobOutcome:
+        """Run a job instance of any item to its end, as ``run_notebook_async`` does for notebooks.
+
+        Args:
+            item: display name or GUID.
+            item_type: Fabric's type of the item, such as ``DataPipeline``.
+            job_type: such as ``Pipeline``.
+            asset: name of the asset, for messages.
+            workspace: display name or GUID of another workspace than the resource's.
+            log: gets a level of ``logging`` and a line, one per change of status.
+            ledger: the notes of this asset in this run.
+            **job: what else ``ItemJob`` has: ``execution_data``, ``parameters``, ``timeout_seconds``, ...
+
+        Raises:
+            FabricError: it did not complete.
+        """
+        connection = self._connection()
+        request = ItemJob(
+            asset=asset,
+            item=item,
+            item_type=item_type,
+            job_type=job_type,
+            workspace=workspace or connection.workspace,
+            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **job,
+        )
+        control = self._control(connection)
+        task = background_loop.submit(lambda tell: control.run(request, tell, ledger))
+        return await task.wait_in_loop(log, self._cancel_seconds)
+
+    @property
+    def _cancel_seconds(self) -> float:
+        return self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS
+
+    def _connection(self) -> Connection:
+        connection = self.connection()
+        assert connection is not None  # noqa: S101 -- with start_local it is never None
+        return connection
 
     def _start(
         self, notebook: str, asset: str, workspace: str | None, ledger: Ledger, job: dict[str, Any]
     ) -> background_loop.BackgroundTask[JobOutcome]:
-        connection = self.connection()
-        assert connection is not None  # noqa: S101 -- with start_local it is never None
+        connection = self._connection()
         request = NotebookJob(
             asset=asset,
             notebook=self.notebook_name(notebook),

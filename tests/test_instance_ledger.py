@@ -67,7 +67,7 @@ def test_what_a_dead_process_left_is_taken_over_in_its_run_and_in_re_executions(
 def test_a_claimed_job_instance_belongs_to_somebody_whoever_asks() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         run = dg.DagsterRun("job", run_id=str(uuid.uuid4()))
-        ledger(instance, run).claim("some id")
+        ledger(instance, run).write(Attempt(datetime.now(UTC), "some id"))
 
         assert ledger(instance, run).claimed(["some id", "another"]) == {"some id"}
         other_run = dg.DagsterRun("job", run_id=str(uuid.uuid4()))

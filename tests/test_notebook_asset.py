@@ -336,8 +336,8 @@ def test_one_line_per_change_of_status_and_none_per_read(simulate: Simulate) -> 
     job_instance = fabric.started[0].id
     reads = [r for r in fabric.requests if r.path.endswith(f"/jobs/instances/{job_instance}")]
     assert [line.split(" after ")[0] for line in said] == [
-        f"started job instance {job_instance} of notebook 'LoadDimX' in workspace 'Local'",
-        f"job instance {job_instance} is NotStarted",
+        f"started job instance {job_instance} of notebook 'LoadDimX' in workspace 'Local' "
+        f"({fabric.workspace_id})",
         f"job instance {job_instance} is InProgress",
         f"job instance {job_instance} is Completed",
     ]

@@ -16,9 +16,9 @@ from fabric_assets.client.errors import FabricApiError
 from fabric_assets.client.models import (
     Accepted,
     Item,
+    JobDetails,
     JobInstance,
     LivySession,
-    NotebookJobDetails,
     Workspace,
 )
 from fabric_assets.client.quota import CallGate, OpenGate, Urgency
@@ -249,11 +249,11 @@ class FabricClient:
         *,
         with_details: bool = False,
     ) -> "JobReading":
-        def same(data: dict[str, Any]) -> tuple[JobInstance, NotebookJobDetails | None]:
+        def same(data: dict[str, Any]) -> tuple[JobInstance, JobDetails | None]:
             job_instance = JobInstance.from_json(data)
             if job_instance.id.lower() != job_instance_id.lower():
                 raise ValueError(f"asked for {job_instance_id}, got {job_instance.id}")
-            return job_instance, NotebookJobDetails.from_json(data) if with_details else None
+            return job_instance, JobDetails.from_json(data) if with_details else None
 
         response = await self._transport.send(
             "GET",
@@ -341,7 +341,7 @@ class JobReading:
 
     job_instance: JobInstance
     retry_after_seconds: float | None = None
-    details: NotebookJobDetails | None = None
+    details: JobDetails | None = None
 
 
 def _part(text: str) -> str:

@@ -150,12 +150,13 @@ class JobInstance:
 
 
 @dataclass(frozen=True)
-class NotebookJobDetails:
-    """What only the notebook route tells of a job instance.
+class JobDetails:
+    """What is told of a job instance beside its status, such as by the notebook route.
 
     Attributes:
         links: where to look at it: ``executionSnapshotUrl``, ``sparkUiUrl``, ``sparkJobDetailsUrl``,
             ``driverLogUrl``, those that the service gave.
+        more: what other services than Fabric tell of a job instance, by their names.
     """
 
     exit_value: str | None = None
@@ -163,9 +164,10 @@ class NotebookJobDetails:
     livy_id: str | None = None
     session_tag: str | None = None
     links: Mapping[str, str] | None = None
+    more: Mapping[str, Any] | None = None
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "NotebookJobDetails":
+    def from_json(cls, data: Mapping[str, Any]) -> "JobDetails":
         """From ``GET .../notebooks/{id}/jobs/execute/instances/{id}?beta=true``."""
         properties = data.get("properties") or {}
         compute = properties.get("computeDetails") or {}

@@ -18,7 +18,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from fabric_assets.jobs.notebook_job import Tell
+from fabric_assets.jobs.job import Tell
 
 T = TypeVar("T")
 
@@ -110,6 +110,43 @@ class BackgroundTask(Generic[T]):
     def _deliver_interrupts(self) -> None:
         while not self._interrupts.empty():
             self._interrupts.get().deliver()
+
+    def wait(self, log: Callable[[int, str], None], cancel_seconds: float) -> T:
+        """Wait for the coroutine's result and pass on what it tells. Blocks.
+
+        If the waiting is interrupted (a run is terminated), the coroutine is cancelled and the interruption goes on.
+
+        Args:
+            log: gets a level of ``logging`` and a line.
+            cancel_seconds: longest wait for the coroutine's clean-up when it is cancelled.
+        """
+        try:
+            with self.interrupts_between_messages():
+                for line in self.messages():
+                    log(*line)
+            return self.result()
+        except BaseException:
+            # An interruption reaches only this thread; what was started is the loop's to cancel.
+            for line in self.cancel(cancel_seconds):
+                log(*line)
+            raise
+
+    async def wait_in_loop(self, log: Callable[[int, str], None], cancel_seconds: float) -> T:
+        """The same as a coroutine of another loop, so that one process can wait for many.
+
+        Where nobody else uses that loop (Dagster's own executors run one for each step), it blocks: there, an
+        interruption reaches only what blocks, and a coroutine would hear of it too late to cancel.
+        """
+        if len(asyncio.all_tasks()) == 1:
+            return self.wait(log, cancel_seconds)
+        try:
+            async for line in self.messages_in_loop():
+                log(*line)
+            return self.result()
+        except BaseException:
+            for line in await self.cancel_in_loop(cancel_seconds):
+                log(*line)
+            raise
 
     def result(self, timeout_seconds: float | None = None) -> T:
         """The coroutine's result. Blocks; raises what the coroutine raised."""

@@ -1,22 +1,27 @@
 """Bearing a full capacity: no failure of the notebook, and no use of the asset's retries."""
 
+import asyncio
 import logging
+import random
 import time
 
 from fabric_assets.client.errors import FabricError
-from fabric_assets.jobs.notebook_job import Tell
+from fabric_assets.jobs.job import Tell
 
 
 class CapacityPatience:
-    """How long one notebook has found no room, with a line at the begin and one at the end.
+    """How long one job has found no room, with a line at the begin and one at the end.
 
     Args:
         patience_seconds: how long to bear it.
+        wait_seconds: first wait of what does not queue for a place; it grows to ten times that.
         tell: gets the lines.
     """
 
-    def __init__(self, patience_seconds: float, tell: Tell) -> None:
+    def __init__(self, patience_seconds: float, wait_seconds: float, tell: Tell) -> None:
         self._patience_seconds = patience_seconds
+        self._wait_seconds = wait_seconds
+        self._longest_wait_seconds = 10 * wait_seconds
         self._tell = tell
         self._since: float | None = None
         self._why = ""
@@ -38,6 +43,19 @@ class CapacityPatience:
                 "without using up retries",
                 logging.WARNING,
             )
+
+    async def wait(self) -> None:
+        """Wait before the next start, if the last one found no room.
+
+        Raises:
+            FabricError: the capacity has been full for too long.
+        """
+        if (remaining := self.remaining_seconds) is None:
+            return
+        if remaining <= 0:
+            raise self.exhausted()
+        await asyncio.sleep(min(remaining, self._wait_seconds * random.uniform(0.8, 1.2)))  # noqa: S311 -- spreads starts
+        self._wait_seconds = min(1.5 * self._wait_seconds, self._longest_wait_seconds)
 
     def exhausted(self) -> FabricError:
         """The error for a capacity that has been full for too long."""

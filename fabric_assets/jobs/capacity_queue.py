@@ -7,12 +7,12 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fabric_assets.client.errors import FabricConfigError
-from fabric_assets.jobs.notebook_job import Tell
+from fabric_assets.jobs.job import Tell
 from fabric_assets.jobs.session_packing import NOTEBOOKS_PER_SESSION
 
 SKU_VCORES = {
@@ -105,7 +105,7 @@ class CapacityQueue:
         vcores: int,
         *,
         session: str | None = None,
-        at_once: bool = False,
+        at_once: Callable[[], Awaitable[bool]] | None = None,
         tell: Tell | None = None,
     ) -> AsyncIterator[Place]:
         """Wait for a place and hold it.
@@ -114,7 +114,7 @@ class CapacityQueue:
             ticket: from ``ticket``.
             vcores: what the job needs.
             session: the Spark session that the job shares with others; all of them together take up ``vcores``.
-            at_once: do not wait: the job runs already.
+            at_once: says of what would have to wait whether it need not: the job runs already.
             tell: gets a line when the waiting begins and one when it ends.
 
         Raises:
@@ -126,7 +126,8 @@ class CapacityQueue:
                 f"{self._most:.0f}: take smaller compute settings or a larger capacity"
             )
         place = Place(vcores, session)
-        if at_once or self._joins(place) or (not self._waiting and self._fits(place)):
+        free = self._joins(place) or (not self._waiting and self._fits(place))
+        if free or (at_once is not None and await at_once()):
             self._take(place)
         else:
             await self._wait(ticket, place, tell)

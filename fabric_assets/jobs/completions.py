@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fabric_assets.client.errors import FabricError, FabricNotFoundError
-from fabric_assets.client.models import COMPLETED, Item, JobInstance, NotebookJobDetails, Workspace
+from fabric_assets.client.models import COMPLETED, Item, JobDetails, JobInstance, Workspace
 from fabric_assets.jobs.control import JobControl
 
 _READ_WITHIN_SECONDS = 15.0
@@ -56,7 +56,7 @@ def ended(job_instance: JobInstance) -> datetime | None:
 
 async def details(
     control: JobControl, workspace_id: str, notebook_id: str, job_instance_id: str
-) -> NotebookJobDetails:
+) -> JobDetails:
     """Exit value and links; empty if they cannot be had within some seconds."""
     try:
         async with asyncio.timeout(_READ_WITHIN_SECONDS):
@@ -64,5 +64,5 @@ async def details(
                 workspace_id, notebook_id, job_instance_id
             )
     except (FabricError, TimeoutError):
-        return NotebookJobDetails()
-    return reading.details or NotebookJobDetails()
+        return JobDetails()
+    return reading.details or JobDetails()

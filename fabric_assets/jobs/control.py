@@ -1,4 +1,4 @@
-"""Runs notebooks: names to items, items to job instances, job instances to outcomes."""
+"""Runs notebooks and other items: names to items, items to job instances, job instances to outcomes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,11 @@ from fabric_assets.client.models import Workspace
 from fabric_assets.client.retry import notice
 from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.capacity_queue import CapacityQueue
-from fabric_assets.jobs.execution import JobExecution, Links
+from fabric_assets.jobs.execution import JobExecution
+from fabric_assets.jobs.job import ItemJob, Job, JobLimits, JobOutcome, NotebookJob, Tell
+from fabric_assets.jobs.job_service import ItemJobService, JobService
 from fabric_assets.jobs.ledger import Ledger
-from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob, Tell
+from fabric_assets.jobs.notebook_service import NotebookService
 from fabric_assets.jobs.session_packing import SessionPacker
 from fabric_assets.jobs.watcher import Watcher
 
@@ -47,8 +49,8 @@ class JobControl:
         self._portal_url = portal_url
         self._limits = limits
 
-    async def run(self, job: NotebookJob, tell: Tell, ledger: Ledger) -> JobOutcome:
-        """Run the notebook to its end.
+    async def run(self, job: NotebookJob | ItemJob, tell: Tell, ledger: Ledger) -> JobOutcome:
+        """Run a job instance to its end.
 
         Args:
             job: what to run.
@@ -66,30 +68,33 @@ class JobControl:
         """
         notice.set(tell)
         workspace = await self.directory.workspace(job.workspace, configured_in=job.workspace_configured_in)
-        notebook = await self.directory.item(
-            workspace, job.notebook, "Notebook", configured_in=f"asset {job.asset}"
+        name, item_type = (
+            (job.notebook, "Notebook") if isinstance(job, NotebookJob) else (job.item, job.item_type)
         )
-        compute = await self._resolve(job, workspace)
-        links = Links(self._portal_url, workspace.id, notebook.id)
-        with self._session(job, workspace, compute) as compute_with_tag:
-            execution = JobExecution(
-                self.client,
-                self._limits,
-                ledger,
-                links,
-                job,
-                workspace,
-                notebook,
-                compute_with_tag,
-                self._watcher,
-                self._queue,
-                tell,
-            )
-            try:
-                return await execution.to_the_end()
-            except FabricNotFoundError:
-                self.directory.forget(workspace)
-                raise
+        item = await self.directory.item(workspace, name, item_type, configured_in=f"asset {job.asset}")
+        try:
+            if isinstance(job, ItemJob):
+                service = ItemJobService(self.client, workspace, item, job, self._portal_url)
+                return await self._execute(service, job, tell, ledger)
+            compute = await self._resolve(job, workspace)
+            with self._session(job, workspace, compute) as with_tag:
+                notebook = NotebookService(self.client, workspace, item, job, with_tag, self._portal_url)
+                return await self._execute(notebook, job, tell, ledger)
+        except FabricNotFoundError:
+            self.directory.forget(workspace)
+            raise
+
+    async def _execute(self, service: JobService, job: Job, tell: Tell, ledger: Ledger) -> JobOutcome:
+        execution = JobExecution(
+            service,
+            job,
+            limits=self._limits,
+            ledger=ledger,
+            watcher=self._watcher,
+            queue=self._queue,
+            tell=tell,
+        )
+        return await execution.to_the_end()
 
     @contextmanager
     def _session(

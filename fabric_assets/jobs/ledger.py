@@ -11,7 +11,7 @@ REFUSED = "Refused"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt to run a notebook.
+    """One attempt to run a job.
 
     Attributes:
         intended_at: UTC by the service's clock, noted before the start is sent.
@@ -35,11 +35,10 @@ class Ledger(Protocol):
         ...
 
     def write(self, attempt: Attempt) -> None:
-        """Note where the attempt stands, in place of what was noted before."""
-        ...
+        """Note where the attempt stands, in place of what was noted before.
 
-    def claim(self, job_instance_id: str) -> None:
-        """Note that this job instance belongs to this asset, for all to see."""
+        With the id of a job instance, note as well that it belongs to this asset, for all to see.
+        """
         ...
 
     def claimed(self, job_instance_ids: Collection[str]) -> set[str]:

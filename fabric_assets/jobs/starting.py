@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,11 +13,12 @@ from fabric_assets.client.errors import (
     FabricTransportError,
     JobInstanceLostError,
 )
-from fabric_assets.client.fabric_client import RUN_NOTEBOOK, FabricClient
-from fabric_assets.client.models import COMPLETED, NOT_STARTED, Accepted, Item, JobInstance, Workspace
+from fabric_assets.client.models import COMPLETED, NOT_STARTED, Accepted, JobInstance
+from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import may_have_acted
+from fabric_assets.jobs.job import JobLimits, Tell
+from fabric_assets.jobs.job_service import JobService
 from fabric_assets.jobs.ledger import REFUSED, Attempt, Ledger
-from fabric_assets.jobs.notebook_job import JobLimits, Tell
 from fabric_assets.jobs.start_lock import start_lock
 
 
@@ -26,32 +26,16 @@ class Starting:
     """Gets the job instance of one attempt, and notes each step before the next one.
 
     Args:
-        client: the open client.
+        service: where the job instance is started.
         limits: how to wait.
         ledger: the notes.
-        workspace: the notebook's workspace.
-        notebook: the notebook.
-        post: sends the start; calls what it gets with ``True`` when it does so, and with ``False`` when that surely had
-            no effect and it waits to send it again.
         tell: gets what a person should know.
     """
 
-    def __init__(
-        self,
-        client: FabricClient,
-        limits: JobLimits,
-        ledger: Ledger,
-        workspace: Workspace,
-        notebook: Item,
-        post: Callable[[Callable[[bool], None]], Awaitable[Accepted]],
-        tell: Tell,
-    ) -> None:
-        self._client = client
+    def __init__(self, service: JobService, limits: JobLimits, ledger: Ledger, tell: Tell) -> None:
+        self._service = service
         self._limits = limits
         self._ledger = ledger
-        self._workspace = workspace
-        self._notebook = notebook
-        self._post = post
         self._tell = tell
         self._attempt: Attempt | None = None
         self.in_flight = False
@@ -69,7 +53,7 @@ class Starting:
             FabricError: the service refuses the start, or is out of order for too long.
         """
         self.in_flight = False
-        async with start_lock(self._client.api_url, self._workspace.id, self._notebook.id):
+        async with start_lock(*self._service.lock_names):
             left_open = await asyncio.to_thread(self._ledger.left_open)
             self.in_flight = left_open is not None
             if left_open is not None and (taken := await self._take_over(left_open)) is not None:
@@ -105,29 +89,28 @@ class Starting:
 
     async def _known(self, job_instance_id: str, intended_at: datetime) -> JobInstance | None:
         """What Fabric knows of a job instance; ``None`` if it surely does not run."""
-        ids = (self._workspace.id, self._notebook.id)
         try:
-            return (await self._client.get_job_instance(*ids, job_instance_id)).job_instance
+            return (await self._service.read(job_instance_id, Urgency.READ)).job_instance
         except FabricNotFoundError:
             # One such answer may pass. The list has every job instance that runs.
             for listed in await self._listed():
                 if listed.id == job_instance_id:
                     return listed
-            age = self._client.service_now() - intended_at
+            age = self._service.service_now() - intended_at
             if age.total_seconds() > self._limits.unseen_seconds:
                 return None
-            return JobInstance(job_instance_id, self._notebook.id, RUN_NOTEBOOK, NOT_STARTED)
+            return JobInstance(job_instance_id, self._service.item.id, "", NOT_STARTED)
 
     async def _start(self) -> str:
         give_up_at = time.monotonic() + self._limits.patience_seconds
         while True:
-            attempt = Attempt(intended_at=self._client.service_now())
+            attempt = Attempt(intended_at=self._service.service_now())
             await asyncio.to_thread(self._ledger.write, attempt)
             problem: FabricTransportError | FabricApiError | None = None
             accepted = Accepted(job_instance_id=None)
             self.in_flight = False
             try:
-                accepted = await self._post(self._sending)
+                accepted = await self._service.start(self._sending)
             except asyncio.CancelledError:
                 if not self.in_flight:
                     await self._note(replace(attempt, status=REFUSED))
@@ -145,8 +128,7 @@ class Starting:
             if job_instance_id is not None:
                 await self._keep(attempt, job_instance_id)
                 self._tell(
-                    f"started job instance {job_instance_id} of notebook {self._notebook.display_name!r} "
-                    f"in workspace {self._workspace.display_name!r}"
+                    f"started job instance {job_instance_id} of {self._service.label} in {self._service.place}"
                 )
                 return job_instance_id
             if problem is None:
@@ -154,7 +136,10 @@ class Starting:
             await self._note(replace(attempt, status=REFUSED))
             if time.monotonic() >= give_up_at:
                 raise problem
-            self._tell("Fabric lists no job instance since then, so the start did not arrive; starting again")
+            self._tell(
+                f"{self._service.service} lists no job instance since then, so the start did not arrive; "
+                "starting again"
+            )
 
     def _sending(self, in_flight: bool) -> None:
         self.in_flight = in_flight
@@ -178,7 +163,7 @@ class Starting:
 
     async def _nobodys(self, since: datetime) -> set[str]:
         listed = await self._listed()
-        earliest = since - self._client.clock_uncertainty
+        earliest = since - self._service.clock_uncertainty
         recent = {
             j.id
             for j in listed
@@ -187,11 +172,11 @@ class Starting:
         return recent - await asyncio.to_thread(self._ledger.claimed, recent)
 
     async def _listed(self) -> list[JobInstance]:
-        """The notebook's job instances. A 404 may pass: the notebook was there a moment ago."""
+        """The item's job instances. A 404 may pass: the item was there a moment ago."""
         give_up_at = time.monotonic() + self._limits.unseen_seconds
         while True:
             try:
-                return await self._client.list_job_instances(self._workspace.id, self._notebook.id)
+                return await self._service.list_job_instances()
             except FabricNotFoundError:
                 if time.monotonic() >= give_up_at:
                     raise
@@ -199,14 +184,12 @@ class Starting:
 
     async def _keep(self, attempt: Attempt, job_instance_id: str) -> None:
         self._attempt = replace(attempt, job_instance_id=job_instance_id)
-        await self._note(self._attempt, claim=job_instance_id)
+        await self._note(self._attempt)
 
-    async def _note(self, attempt: Attempt, *, claim: str | None = None) -> None:
+    async def _note(self, attempt: Attempt) -> None:
         """Write to the ledger. The job instance exists by now, so a storage that fails must not lose it."""
         try:
             await asyncio.to_thread(self._ledger.write, attempt)
-            if claim is not None:
-                await asyncio.to_thread(self._ledger.claim, claim)
         except Exception as error:  # noqa: BLE001 -- whatever the storage raises
             self._tell(
                 f"could not note job instance {attempt.job_instance_id} in Dagster's storage ({error}); "
@@ -215,10 +198,11 @@ class Starting:
             )
 
     def _lost(self, what: str) -> JobInstanceLostError:
-        nothing = JobInstance(id="", item_id=self._notebook.id, job_type=RUN_NOTEBOOK, status=NOT_STARTED)
+        nothing = JobInstance(id="", item_id=self._service.item.id, job_type="", status=NOT_STARTED)
+        service, label = self._service.service, self._service.label
         return JobInstanceLostError(
-            f"Fabric did not say which job instance of notebook {self._notebook.display_name!r} it started, "
-            f"and {what}. Look at the notebook's recent runs in Fabric before you start it again.",
+            f"{service} did not say which job instance of {label} it started, and {what}. "
+            f"Look at its recent runs in {service} before you start it again.",
             job_instance=nothing,
             url=None,
             retriable=False,

@@ -18,6 +18,7 @@ from fabric_assets.client.errors import FabricError
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.quota import Urgency
 from fabric_assets.jobs.call_budget import CallBudget
+from fabric_assets.jobs.job_service import JobService
 
 _log = logging.getLogger(__name__)
 
@@ -63,18 +64,19 @@ class Watched:
     """One job instance that somebody waits for.
 
     Attributes:
+        service: where it is.
         expected_seconds: how long it may take, from its past; ``None`` if it has none.
         on_state: called with ``NotStarted`` or ``InProgress`` when a list shows it.
-        shares_session: whether its session may go on when it has ended, so that lists do not tell its end.
+        lists: the lists of its workspace; ``None``: none shows it.
         runs: whether a list showed it ``InProgress``.
         ended_as: the state in which a list showed it as ended.
     """
 
-    item_id: str
+    service: JobService
     job_instance_id: str
     expected_seconds: float | None
     on_state: Callable[[str], None]
-    shares_session: bool = False
+    lists: "_WorkspaceLists | None" = None
     started: float = field(default_factory=time.monotonic)
     hinted: asyncio.Event = field(default_factory=asyncio.Event)
     lists_without_it: int = 0
@@ -83,6 +85,11 @@ class Watched:
     ended_as: str | None = None
     _hints_used: int = 0
     _no_hint_until: float = 0.0
+
+    @property
+    def item_id(self) -> str:
+        """The item that it is a job instance of."""
+        return self.service.item.id
 
     def about_to_end(self) -> None:
         """Look for its end from now on, whatever was expected."""
@@ -114,12 +121,12 @@ class Watcher:
     """Says when a job instance is worth a read. Lives in the background loop.
 
     Args:
-        client: the open client.
+        client: the open client; ``None``: a service without lists.
         budget: what is left of the quota; ``None``: there is none.
         poll_seconds: shortest time between two looks.
     """
 
-    def __init__(self, client: FabricClient, budget: CallBudget | None, poll_seconds: float) -> None:
+    def __init__(self, client: FabricClient | None, budget: CallBudget | None, poll_seconds: float) -> None:
         self._client = client
         self._budget = budget
         self._poll_seconds = poll_seconds
@@ -128,44 +135,48 @@ class Watcher:
     @contextmanager
     def watching(
         self,
-        workspace_id: str,
-        item_id: str,
+        service: JobService,
         job_instance_id: str,
         expected_seconds: float | None,
         on_state: Callable[[str], None],
-        *,
-        shares_session: bool = False,
     ) -> Iterator[Watched]:
         """Have a job instance looked for in lists while the context is open; see ``Watched``."""
-        lists = self._workspaces.get(workspace_id)
-        if lists is None:
-            lists = _WorkspaceLists(self._client, workspace_id, self._poll_seconds)
-            self._workspaces[workspace_id] = lists
-        watched = Watched(item_id, job_instance_id, expected_seconds, on_state, shares_session)
-        lists.add(watched)
+        watched = Watched(service, job_instance_id, expected_seconds, on_state, self._lists(service))
+        if watched.lists is not None:
+            watched.lists.add(watched)
         try:
             yield watched
         finally:
-            lists.remove(watched)
+            if watched.lists is not None:
+                watched.lists.remove(watched)
+
+    def _lists(self, service: JobService) -> "_WorkspaceLists | None":
+        if self._client is None or service.workspace is None or service.listed_in == "nowhere":
+            return None
+        workspace_id = service.workspace.id
+        if workspace_id not in self._workspaces:
+            self._workspaces[workspace_id] = _WorkspaceLists(self._client, workspace_id, self._poll_seconds)
+        return self._workspaces[workspace_id]
 
     @property
     def has_room(self) -> bool:
         """Whether the quota has room for reads that can be left out."""
         return self._budget is None or self._budget.has_room("jobs")
 
-    async def worth_a_read(self, workspace_id: str, watched: Watched, service_wait: float | None) -> Urgency:
+    async def worth_a_read(self, watched: Watched, service_wait: float | None) -> Urgency:
         """Wait until the job instance is worth a read, and say how urgent that is.
 
         Args:
-            workspace_id: its workspace.
             watched: the job instance.
             service_wait: when the service wants to be asked again, in seconds from the last read.
         """
-        lists = self._workspaces[workspace_id]
+        lists = watched.lists
         looked_at = time.monotonic()
         while not watched.hinted.is_set():
             now = time.monotonic()
-            listed = not watched.shares_session and lists.keep_an_eye_on(watched)
+            listed = (
+                lists is not None and not watched.service.shares_session and lists.keep_an_eye_on(watched)
+            )
             wait = self._wait(watched, service_wait, now, listed=listed) - (now - looked_at)
             if wait <= 0:
                 if (
@@ -178,17 +189,18 @@ class Watcher:
                 # A list shows it running: others need the quota more.
                 wait = _SPECULATION_SECONDS
             try:
-                async with asyncio.timeout(min(wait, lists.interval_seconds)):
+                async with asyncio.timeout(wait if lists is None else min(wait, lists.interval_seconds)):
                     await watched.hinted.wait()
             except TimeoutError:
                 continue
         watched.use_hint(self._poll_seconds)
         return Urgency.LIKELY_END
 
-    async def worth_a_read_after_cancel(self, workspace_id: str, watched: Watched) -> None:
+    async def worth_a_read_after_cancel(self, watched: Watched) -> None:
         """Wait until a job instance that is being cancelled is worth a read: the more of them, the longer."""
         watched.about_to_end()
-        several = min(len(self._workspaces[workspace_id]) * _CONFIRM_SECONDS_EACH, _CONFIRM_SECONDS)
+        together = 1 if watched.lists is None else len(watched.lists)
+        several = min(together * _CONFIRM_SECONDS_EACH, _CONFIRM_SECONDS)
         wait = max(min(self._poll_seconds, 1.0), several)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait if self._budget is not None else self._poll_seconds):
@@ -293,7 +305,11 @@ class _WorkspaceLists:
         if self._is_refused("sessions"):
             self._missed(self._watched)
             return 0
-        known = {w.job_instance_id.lower(): w for w in self._watched if not w.hinted.is_set()}
+        in_sessions = {w for w in self._watched if w.service.listed_in == "sessions"}
+        self._missed(self._watched - in_sessions)
+        if not in_sessions:
+            return 0
+        known = {w.job_instance_id.lower(): w for w in in_sessions if not w.hinted.is_set()}
         # What several lists did not show is not looked for to the last page. It may still appear on the first one.
         wanted = {w for w in known.values() if w.lists_without_it < _LISTS_BEFORE_SINGLE_READS}
         pages = 0

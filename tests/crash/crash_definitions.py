@@ -12,8 +12,8 @@ from fabric_assets import FabricResource, fabric_executor, notebook_asset
 from fabric_assets.client.fabric_client import FabricClient, JobReading
 from fabric_assets.client.models import COMPLETED, Accepted
 from fabric_assets.instance_ledger import InstanceLedger
+from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.jobs.ledger import Attempt
-from fabric_assets.jobs.notebook_job import JobOutcome
 
 MARKERS_VARIABLE = "CRASH_MARKERS"
 """Folder that gets a file for each process that has been killed; unset: nothing is killed."""
@@ -21,7 +21,7 @@ MARKERS_VARIABLE = "CRASH_MARKERS"
 BEFORE_INTENT = "before_intent"
 BEFORE_POST = "before_post"
 AFTER_POST = "after_post"
-AFTER_CLAIM = "after_claim"
+AFTER_NOTE = "after_note"
 RUNNING = "running"
 COMPLETED_UNNOTED = "completed_unnoted"
 BEFORE_MATERIALIZATION = "before_materialization"
@@ -31,7 +31,7 @@ BOUNDARIES = (
     BEFORE_INTENT,
     BEFORE_POST,
     AFTER_POST,
-    AFTER_CLAIM,
+    AFTER_NOTE,
     RUNNING,
     COMPLETED_UNNOTED,
     BEFORE_MATERIALIZATION,
@@ -100,7 +100,7 @@ def kill_at_boundaries(markers: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     run_notebook: Callable[..., Awaitable[JobOutcome]] = FabricResource.run_notebook_async
-    write, claim = InstanceLedger.write, InstanceLedger.claim
+    write = InstanceLedger.write
     start_job_instance: Callable[..., Awaitable[Accepted]] = FabricClient.start_job_instance
     get_job_instance: Callable[..., Awaitable[JobReading]] = FabricClient.get_job_instance
     handle_new_event: Callable[..., None] = dg.DagsterInstance.handle_new_event
@@ -118,10 +118,8 @@ def kill_at_boundaries(markers: Path) -> None:
         if attempt.status == COMPLETED:
             die_at(COMPLETED_UNNOTED)
         write(self, attempt)
-
-    def dying_claim(self: InstanceLedger, job_instance_id: str) -> None:
-        claim(self, job_instance_id)
-        die_at(AFTER_CLAIM)
+        if attempt.job_instance_id is not None:
+            die_at(AFTER_NOTE)
 
     async def dying_start(self: FabricClient, *arguments: Any, **options: Any) -> Accepted:
         die_at(BEFORE_POST)
@@ -144,7 +142,7 @@ def kill_at_boundaries(markers: Path) -> None:
 
     for owner, replacement in (
         (FabricResource, {"run_notebook_async": dying_run_notebook}),
-        (InstanceLedger, {"write": dying_write, "claim": dying_claim}),
+        (InstanceLedger, {"write": dying_write}),
         (FabricClient, {"start_job_instance": dying_start, "get_job_instance": dying_read}),
         (dg.DagsterInstance, {"handle_new_event": dying_handle_new_event}),
     ):

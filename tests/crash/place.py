@@ -16,10 +16,10 @@ import dagster as dg
 import httpx
 
 from fabric_assets.local import ServedFabric, serve_in_thread
-from tests.crash.crash_definitions import AFTER_CLAIM, AFTER_POST, BOUNDARIES, MARKERS_VARIABLE, RUNNING
+from tests.crash.crash_definitions import AFTER_NOTE, AFTER_POST, BOUNDARIES, MARKERS_VARIABLE, RUNNING
 
 DEADLINE_SECONDS = 120
-HELD = (AFTER_POST, AFTER_CLAIM, RUNNING)
+HELD = (AFTER_POST, AFTER_NOTE, RUNNING)
 """Notebooks that run until ``Place.release``; the others complete at once."""
 STEP_EVENTS = {
     dg.DagsterEventType.STEP_FAILURE,

@@ -20,8 +20,8 @@ from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.connection import Connection
 from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.job import JobLimits, JobOutcome, NotebookJob
 from fabric_assets.jobs.ledger import Attempt, Ledger
-from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
 from fabric_assets.local import ServedFabric
 from fabric_assets.local.context import RequestRecord
 
@@ -159,9 +159,8 @@ class MemoryLedger:
 
     def write(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
-
-    def claim(self, job_instance_id: str) -> None:
-        self._claims.add(job_instance_id)
+        if attempt.job_instance_id is not None:
+            self._claims.add(attempt.job_instance_id)
 
     def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
         return self._claims.intersection(job_instance_ids)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fabric_assets.client.auth import TokenSource
 from fabric_assets.client.errors import FabricError, JobInstanceFailedError
-from fabric_assets.jobs.notebook_job import JobOutcome
+from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.local import ServedFabric, serve_in_thread
 from fabric_assets.local.script import Fault
 from tests.faults.harness import (

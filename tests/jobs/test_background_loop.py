@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from fabric_assets.jobs import background_loop
-from fabric_assets.jobs.notebook_job import Tell
+from fabric_assets.jobs.job import Tell
 
 
 def test_a_result_comes_back_to_the_thread_that_waits() -> None:
@@ -153,7 +153,7 @@ def test_open_tasks_clean_up_when_the_process_exits() -> None:
     program = """
 import asyncio, threading
 from fabric_assets.jobs import background_loop
-from fabric_assets.jobs.notebook_job import Tell
+from fabric_assets.jobs.job import Tell
 
 started = threading.Event()
 

@@ -15,8 +15,8 @@ from fabric_assets.client.quota import QuotaGroup, Urgency
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.job import JobLimits, NotebookJob, Tell
 from fabric_assets.jobs.ledger import REFUSED, Attempt
-from fabric_assets.jobs.notebook_job import JobLimits, NotebookJob, Tell
 from fabric_assets.local import ServedFabric
 from tests.conftest import Simulate
 
@@ -44,9 +44,6 @@ class SlowLedger:
         self._step("write id" if attempt.job_instance_id else "write intent")
         self.attempts.append(attempt)
 
-    def claim(self, job_instance_id: str) -> None:
-        self._step("claim")
-
     def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
         return set()
 
@@ -61,7 +58,7 @@ def job_instances(fabric: ServedFabric) -> list[str]:
         ]
 
 
-@pytest.mark.parametrize("step", ["left_open", "write intent", "claim", "write id"])
+@pytest.mark.parametrize("step", ["left_open", "write intent", "write id"])
 def test_a_start_that_is_given_up_at_any_step_leaves_nothing_running(simulate: Simulate, step: str) -> None:
     fabric = simulate(notebooks=["Load"], job_instances=[{"never_ends": True}])
     ledger = SlowLedger(step)
@@ -105,7 +102,12 @@ def test_a_start_that_waits_for_its_turn_is_given_up_at_once_and_noted(simulate:
             pass
         async with FabricClient(fabric.url, StaticToken(fabric.token), gate=Gate()) as client:
             limits = JobLimits(poll_seconds=0.02, cancel_timeout_seconds=60)
-            job = NotebookJob("DimX", "LoadDimX", fabric.workspace_id, "the test")
+            job = NotebookJob(
+                asset="DimX",
+                notebook="LoadDimX",
+                workspace=fabric.workspace_id,
+                workspace_configured_in="the test",
+            )
             await JobControl(client, portal_url=None, limits=limits).run(job, tell, ledger)
 
     task = background_loop.submit(work)

@@ -11,8 +11,8 @@ from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.quota import Urgency
 from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.job import JobLimits, NotebookJob
 from fabric_assets.jobs.ledger import REFUSED
-from fabric_assets.jobs.notebook_job import JobLimits, NotebookJob
 from fabric_assets.local import ServedFabric
 from tests.conftest import Simulate
 from tests.faults.harness import (
@@ -40,6 +40,12 @@ async def given_up(waiting: asyncio.Task[object]) -> None:
             await waiting
 
 
+def job(notebook: str, fabric: ServedFabric) -> NotebookJob:
+    return NotebookJob(
+        asset=notebook, notebook=notebook, workspace=fabric.workspace_id, workspace_configured_in="the test"
+    )
+
+
 async def until(what: str, reached: Callable[[], object]) -> None:
     await asyncio.to_thread(wait_for, what, lambda: bool(reached()))
 
@@ -54,9 +60,8 @@ def test_a_start_whose_turn_comes_just_when_it_is_given_up_is_not_sent(simulate:
     async def work() -> None:
         async with FabricClient(fabric.url, StaticToken(fabric.token), gate=budget) as client:
             control = JobControl(client, portal_url=None, limits=LIMITS, budget=budget)
-            job = NotebookJob("DimX", NOTEBOOK, fabric.workspace_id, "the test")
             async with budget.call("jobs", Urgency.START):
-                waiting = asyncio.create_task(control.run(job, said, ledger))
+                waiting = asyncio.create_task(control.run(job(NOTEBOOK, fabric), said, ledger))
                 await until("intended", lambda: ledger.attempts)
                 await until("in the queue", lambda: not budget.has_room("jobs", 10.0))
                 waiting.cancel()
@@ -120,8 +125,8 @@ def test_many_are_cancelled_together_within_the_quota(simulate: Simulate) -> Non
     async def work() -> None:
         async with FabricClient(fabric.url, StaticToken(fabric.token), gate=budget) as client:
             control = JobControl(client, portal_url=None, limits=limits, budget=budget)
-            jobs = [NotebookJob(name, name, fabric.workspace_id, "the test") for name in names]
-            waiting = [asyncio.create_task(control.run(job, said, MemoryLedger())) for job in jobs]
+            jobs = [job(name, fabric) for name in names]
+            waiting = [asyncio.create_task(control.run(one, said, MemoryLedger())) for one in jobs]
             await until("started", lambda: str(said).count("started job instance") == count)
             # One after the other, as the threads of steps do it.
             for one in waiting:

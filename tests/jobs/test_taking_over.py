@@ -7,8 +7,8 @@ import pytest
 
 from fabric_assets.client.fabric_client import RUN_NOTEBOOK, FabricClient
 from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.job import JobLimits, JobOutcome, NotebookJob
 from fabric_assets.jobs.ledger import Attempt
-from fabric_assets.jobs.notebook_job import JobLimits, JobOutcome, NotebookJob
 from fabric_assets.local import ServedFabric
 from tests.conftest import Simulate, with_client
 
@@ -24,9 +24,6 @@ class OneNote:
 
     def write(self, attempt: Attempt) -> None:
         self.attempt = attempt
-
-    def claim(self, job_instance_id: str) -> None:
-        pass
 
     def claimed(self, job_instance_ids: Collection[str]) -> set[str]:
         return set()

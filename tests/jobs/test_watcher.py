@@ -11,7 +11,7 @@ import pytest
 
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.jobs.call_budget import CallBudget
-from fabric_assets.jobs.notebook_job import JobOutcome
+from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.jobs.watcher import wait_seconds
 from fabric_assets.local import ServedFabric
 from fabric_assets.local.script import Fault

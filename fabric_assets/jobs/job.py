@@ -1,12 +1,12 @@
-"""What goes into job control and what comes out: a notebook to run, limits, one outcome."""
+"""What goes into job control and what comes out: a job to run, limits, one outcome."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from fabric_assets.client.compute import ComputeSettings, ParameterValue
+from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.client.models import Item, JobInstance, Workspace
 
 
@@ -47,34 +47,64 @@ class JobLimits:
     node_vcores: int = 8
 
 
-@dataclass(frozen=True)
-class NotebookJob:
-    """A notebook to run, as it was configured.
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What an asset wants of any job instance.
 
     Attributes:
         asset: name of the asset, for messages.
-        notebook: display name or GUID.
-        workspace: display name or GUID.
-        workspace_configured_in: where ``workspace`` was written, for messages.
-        parameters: values for the notebook's parameters cell.
-        compute: compute settings, ``None`` for the notebook's own.
+        parameters: what is passed to it.
         timeout_seconds: longest time from the start to the end, waiting for compute included; ``None``: no limit.
         run_again_if_deduped: whether a job instance that Fabric skipped is started again when the one in its way has
             ended.
         expected_seconds: how long it may take, from its past, so that it is read when it is likely to have ended;
             ``None``: not known.
-        run_id: the Dagster run; notebooks of one run can share Spark sessions.
     """
 
     asset: str
-    notebook: str
-    workspace: str
-    workspace_configured_in: str
-    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
-    compute: ComputeSettings | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     timeout_seconds: float | None = None
     run_again_if_deduped: bool = False
     expected_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemJob(Job):
+    """A job of any item, as it was configured.
+
+    Attributes:
+        item: display name or GUID.
+        item_type: Fabric's type of the item, such as ``DataPipeline``, ``Lakehouse``.
+        job_type: such as ``Pipeline``, ``TableMaintenance``; Fabric adds new ones.
+        workspace: display name or GUID.
+        workspace_configured_in: where ``workspace`` was written, for messages.
+        execution_data: the job type's own data, sent as it is; ``None``: none.
+    """
+
+    item: str
+    item_type: str
+    job_type: str
+    workspace: str
+    workspace_configured_in: str
+    execution_data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotebookJob(Job):
+    """A notebook to run, as it was configured.
+
+    Attributes:
+        notebook: display name or GUID.
+        workspace: display name or GUID.
+        workspace_configured_in: where ``workspace`` was written, for messages.
+        compute: compute settings, ``None`` for the notebook's own.
+        run_id: the Dagster run; notebooks of one run can share Spark sessions.
+    """
+
+    notebook: str
+    workspace: str
+    workspace_configured_in: str
+    compute: ComputeSettings | None = None
     run_id: str = ""
 
 
@@ -83,18 +113,24 @@ class JobOutcome:
     """A completed job instance.
 
     Attributes:
+        item: what ran.
+        workspace: its workspace; ``None`` for services that have none.
+        parameters: what was passed to it.
+        exit_value: what a notebook passed to ``notebook.exit``.
         queued_seconds: from the start until it was first seen to run, by our clock and at our reading times.
         duration_seconds: from start to end by the service's clock; by ours if it left one out.
-        links: names to URLs that open the executed notebook, its Spark application, its log.
+        links: names to URLs that open the job instance, its item, its Spark application, its log.
+        details: what else the service tells of the job instance, by its own names.
     """
 
-    workspace: Workspace
-    notebook: Item
+    item: Item
+    workspace: Workspace | None
     job_instance: JobInstance
-    parameters: Mapping[str, ParameterValue]
+    parameters: Mapping[str, Any]
     exit_value: str | None
     started_at: datetime
     ended_at: datetime
     queued_seconds: float
     duration_seconds: float
     links: Mapping[str, str]
+    details: Mapping[str, Any] = field(default_factory=dict)
