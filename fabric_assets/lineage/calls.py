@@ -11,12 +11,13 @@ from fabric_assets.lineage.classes import construct, member
 from fabric_assets.lineage.collection_calls import collection_method
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.config import LookupRule, WriterRule
-from fabric_assets.lineage.frame_calls import column_method, frame_attribute, frame_method
+from fabric_assets.lineage.frame_calls import column_method, frame_attribute, frame_method, is_frame_method
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.functions import call_function, parameter_names
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.ipython_calls import run_magic, shell_call
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
+from fabric_assets.lineage.objects import attribute_of
 from fabric_assets.lineage.paths import path_attribute
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import call_builtin
@@ -47,6 +48,7 @@ from fabric_assets.lineage.values import (
     Writer,
     unwrapped,
 )
+from fabric_assets.lineage.widgets import outer_value
 from fabric_assets.lineage.words import words
 
 _NOTEBOOK_BUILTINS = words("""
@@ -57,7 +59,7 @@ _KNOWN_MODULES = words("""
     builtins requests httpx azure sklearn scipy matplotlib seaborn plotly mlflow great_expectations
     synapse synapseml yaml msal tqdm dateutil pytz openai lightgbm xgboost statsmodels IPython
     ipywidgets pydantic tenacity jinja2 faker fsspec s3fs adlfs daft pyodbc sqlalchemy com graphframes
-    geopandas shapely networkx transformers torch tensorflow prophet semantic_link
+    sqlparse geopandas shapely networkx transformers torch tensorflow prophet semantic_link
 """) | frozenset(sys.stdlib_module_names)
 # What functions are called that write tables whose names they are given.
 _WRITES = re.compile(r"(?:^|_)(?:write|save|upsert|merge|ingest|overwrite|materiali[sz]e)(?:_|[A-Z]|$)")
@@ -71,7 +73,7 @@ def attribute(interpreter: Interpreter, owner: Any, name: str) -> Any:
             return library_calls.runtime_context(interpreter)
         return spark_calls.lib_attribute(owner, name)
     if isinstance(owner, Instance | ClassValue):
-        found = member(interpreter, owner, name)
+        found = attribute_of(interpreter, owner, name)
         if found is not None:
             return found
         if isinstance(owner, Instance) and name == "spark":
@@ -179,7 +181,15 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
         return Unknown()
     if isinstance(owner, Items | Mapping):
         return collection_method(interpreter, owner, name, arguments, keywords)
+    added = _added_method(interpreter, owner, name)
+    if added is not None:
+        return _dispatch(interpreter, added, [owner, *arguments], keywords, declared=True)
     if isinstance(owner, Frame):
+        if _WRITES.search(name) and not is_frame_method(name):
+            interpreter.session.gap(
+                f"what the method `{name}` of a dataframe does is not known here; if it writes tables, declare it "
+                "in `writers`"
+            )
         return frame_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, Reader):
         return reader_method(interpreter, owner, name, arguments, keywords)
@@ -198,6 +208,19 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
     if isinstance(owner, Lib):
         return _library(interpreter, f"{owner.name}.{name}", arguments, keywords, declared=True)
     return library_calls.unknown_method(interpreter, name, arguments, keywords)
+
+
+def _added_method(interpreter: Interpreter, owner: Any, name: str) -> Any | None:
+    """What the notebook itself has added under that name to the class of a library's object."""
+    added = interpreter.session.added_methods
+    if not added:
+        return None
+    kinds = ("DataFrame", "LazyFrame") if isinstance(owner, Frame) else ()
+    if isinstance(owner, Writer):
+        kinds = ("DataFrameWriter", "DataStreamWriter")
+    elif isinstance(owner, Reader):
+        kinds = ("DataFrameReader", "DataStreamReader")
+    return next((added[kind, name] for kind in kinds if (kind, name) in added), None)
 
 
 def _format_text(owner: Text, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -232,6 +255,9 @@ def _library(
             return Lib("ipython")
         if rest in _NOTEBOOK_BUILTINS:
             return Unknown()
+        if rest.startswith("dbutils.widgets."):
+            given = outer_value(interpreter, name, arguments, keywords)
+            return Unknown() if given is None else given
         if "." not in rest and rest not in _BUILTIN_NAMES and not declared:
             if not _star_imported(interpreter):
                 interpreter.session.gap(

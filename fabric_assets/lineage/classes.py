@@ -48,6 +48,9 @@ def make_class(
     value = ClassValue(name, attributes, bases, fields, _kind(bases))
     if value.is_enumeration:
         _make_members(interpreter, value)
+    for base in bases:
+        if isinstance(base, ClassValue):
+            base.subclasses.append(value)
     return value
 
 
@@ -133,6 +136,8 @@ def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) ->
             return Partial(found, (owner,))
         if found is None and name == "__members__":
             return Mapping(dict(owner.members))
+        if found is None and name == "__subclasses__":
+            return Partial(Lib("copy.copy"), (Items(list(owner.subclasses)),))
         return found
     if name in owner.attributes:
         return owner.attributes[name]

@@ -1,5 +1,6 @@
 """Methods of lists, sets and dictionaries."""
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.frames import Frame
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
 
 
+_SET_OPERATORS: dict[type, str] = {
+    ast.Sub: "difference", ast.BitAnd: "intersection", ast.BitOr: "union", ast.BitXor: "symmetric_difference",
+}  # fmt: skip
+
+
 def collection_method(
     interpreter: "Interpreter",
     owner: Items | Mapping,
@@ -29,7 +35,7 @@ def collection_method(
 ) -> Any:
     """The value of a call of a method of a list or dictionary."""
     if isinstance(owner, Mapping):
-        return _mapping_method(owner, name, arguments, keywords)
+        return _mapping_method(interpreter, owner, name, arguments, keywords)
     first = arguments[0] if arguments else Unknown()
     if name in ("append", "add", "appendleft", "put"):
         if len(owner.items) < 5000:
@@ -56,7 +62,7 @@ def collection_method(
     if name in ("sort", "remove", "clear", "discard"):
         if name in ("remove", "discard"):
             owner.items = [item for item in owner.items if not _equal(item, first)]
-        elif name == "clear":
+        elif name == "clear" and not interpreter.session.branches:
             owner.items = []
         return Const(None)
     if name == "reverse":
@@ -69,12 +75,28 @@ def collection_method(
 
 def _set_operation(interpreter: "Interpreter", owner: Items, name: str, arguments: list[Any]) -> Any:
     others, complete = interpreter.iterate(arguments[0]) if arguments else ([], True)
+    return _combined(owner, Items(others, complete), name)
+
+
+def set_operated(operator: ast.operator, left: Items, right: Items) -> Items | None:
+    """The value of ``left | right`` and the like of sets, ``None`` for other operators."""
+    name = _SET_OPERATORS.get(type(operator))
+    return _combined(left, right, name) if name else None
+
+
+def _combined(left: Items, right: Items, name: str) -> Items:
     if name == "union":
-        return Items([*owner.items, *others], owner.complete and complete)
-    if not complete or name == "symmetric_difference":
-        return Items(list(owner.items), complete=False)
-    keep = name == "intersection"
-    return Items([i for i in owner.items if any(_equal(i, o) for o in others) == keep], owner.complete)
+        return Items([*left.items, *right.items], left.complete and right.complete)
+    if not right.complete:
+        return Items(list(left.items), complete=False)
+
+    def only(items: list[Any], others: list[Any], keep: bool) -> list[Any]:
+        return [item for item in items if any(_equal(item, other) for other in others) == keep]
+
+    found = only(left.items, right.items, name == "intersection")
+    if name == "symmetric_difference":
+        found += only(right.items, left.items, False)
+    return Items(found, left.complete)
 
 
 def _is_zero(value: Any, arguments: list[Any]) -> bool:
@@ -85,7 +107,9 @@ def _equal(left: Any, right: Any) -> bool:
     return isinstance(left, Const) and isinstance(right, Const) and bool(left.value == right.value)
 
 
-def _mapping_method(owner: Mapping, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+def _mapping_method(
+    interpreter: "Interpreter", owner: Mapping, name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
     if name == "items":
         return Items(
             [Items([from_key(k), v], kind="tuple") for k, v in owner.entries.items()], owner.complete
@@ -105,8 +129,15 @@ def _mapping_method(owner: Mapping, name: str, arguments: list[Any], keywords: d
                 owner.complete = False
         owner.entries.update(keywords)
         return Const(None)
+    is_certain = not interpreter.session.branches
     if name in ("get", "pop", "setdefault") and arguments:
-        return _entry(owner, arguments, stores=name == "setdefault")
+        value = _entry(owner, arguments, stores=name == "setdefault")
+        if name == "pop" and is_certain:
+            owner.entries.pop(find_entry(owner, arguments[0]), None)
+        return value
+    if name == "clear" and is_certain:
+        owner.entries.clear()
+        return Const(None)
     return Unknown()
 
 

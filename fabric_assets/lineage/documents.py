@@ -1,6 +1,7 @@
 """Configuration that notebooks hold as text: JSON, YAML, TOML and Python literals."""
 
 import ast
+import csv
 import json
 import re
 import tomllib
@@ -9,7 +10,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from fabric_assets.lineage.values import Const, Unknown, from_python
+from fabric_assets.lineage.values import Const, Unknown, from_python, to_python
 
 MAX_DOCUMENT = 100_000
 """Longer texts (characters) are not read."""
@@ -30,6 +31,26 @@ def parsed(reader: str, text: Any) -> Any:
     try:
         return from_python(_loaded(reader, text.value), text.overridable)
     except (ValueError, RecursionError, SyntaxError, MemoryError, yaml.YAMLError):
+        return Unknown()
+
+
+def rows_of_text(text: Any, options: dict[str, Any], *, with_names: bool) -> Any:
+    """The rows that ``csv`` reads from a text, or from its lines.
+
+    Args:
+        text: abstract value.
+        options: keyword arguments of the call.
+        with_names: ``DictReader``: each row is a dictionary.
+    """
+    try:
+        plain = to_python(text)
+        lines = plain.splitlines() if isinstance(plain, str) else list(plain)
+        settings = {key: to_python(value) for key, value in options.items()}
+        if sum(len(line) for line in lines) > MAX_DOCUMENT:
+            return Unknown()
+        kind = csv.DictReader if with_names else csv.reader
+        return from_python([row for row in kind(lines, **settings) if row])
+    except (ValueError, TypeError, csv.Error):
         return Unknown()
 
 

@@ -8,6 +8,7 @@ from fabric_assets.lineage.calls import attribute, call
 from fabric_assets.lineage.classes import printed
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.objects import make_entry, operated_object
 from fabric_assets.lineage.operations import compared, described, element, operated, sliced
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of, without_empty
 from fabric_assets.lineage.strings import format_value
@@ -83,6 +84,9 @@ def _formatted(interpreter: Interpreter, node: ast.FormattedValue) -> Any:
 def _binary(interpreter: Interpreter, node: ast.BinOp) -> Any:
     left = interpreter.evaluate(node.left)
     right = interpreter.evaluate(node.right)
+    own = operated_object(interpreter, node, left, right)
+    if own is not None:
+        return own
     return map_options(lambda a, b: operated(node, a, b), [left, right], interpreter.session.branches)
 
 
@@ -243,7 +247,13 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript) -> Any:
             lambda o, *limits: sliced(node, o, limits), [owner, *bounds], interpreter.session.branches
         )
     key = interpreter.evaluate(node.slice)
-    return map_options(lambda o, k: element(node, o, k), [owner, key], interpreter.session.branches)
+    make_entry(interpreter, owner, key)
+
+    def one(container: Any, position: Any) -> Any:
+        own = interpreter.special(container, "__getitem__", position)
+        return element(node, container, position) if own is None else own
+
+    return map_options(one, [owner, key], interpreter.session.branches)
 
 
 def _comprehension(interpreter: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Any:
@@ -297,13 +307,20 @@ def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add
         return False
     for item in items[:300]:
         interpreter.assign(first.target, item)
-        decisions = [interpreter.decided(interpreter.evaluate(test)) for test in first.ifs]
+        decisions = [_is_kept(interpreter, interpreter.evaluate(test)) for test in first.ifs]
         if False in decisions:
             continue
         if None in decisions:
             complete = False
         complete = _generate(interpreter, rest, add) and complete
     return complete and len(items) <= 300
+
+
+def _is_kept(interpreter: Interpreter, test: Any) -> bool | None:
+    """Whether a filter keeps an item: one that is a text of a parameter if it is not empty here."""
+    if isinstance(test, Const) and test.overridable and (isinstance(test.value, str) or test.value):
+        return bool(test.value)
+    return interpreter.decided(test)
 
 
 def _lambda(interpreter: Interpreter, node: ast.Lambda) -> Any:

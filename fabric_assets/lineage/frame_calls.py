@@ -41,6 +41,11 @@ FRAME_SIGNS = frozenset(
 )
 
 
+def is_frame_method(name: str) -> bool:
+    """Whether a method whose name tells of writing is one that dataframes have."""
+    return name.startswith(("to_", "write", "sink_", "save", "merge"))
+
+
 def frame_attribute(frame: Frame, name: str) -> Any:
     """The attribute of a dataframe."""
     if name in ("write", "writeStream"):
@@ -69,6 +74,9 @@ def frame_method(
         return Const(None)
     if name == "writeTo":
         return TableWriter(frame, first)
+    if name == "mergeInto":
+        write_table(interpreter, first, "df.mergeInto", frame.opaque())
+        return Unknown()
     if name in ("select", "selectExpr", "with_columns", "agg"):
         if name == "selectExpr":
             return selected(

@@ -16,9 +16,12 @@ from fabric_assets.lineage.values import (
     Function,
     Instance,
     Items,
+    Lib,
     Mapping,
     OneOf,
+    Partial,
     Scope,
+    Text,
     Unknown,
     as_key,
     from_key,
@@ -88,6 +91,17 @@ class Interpreter:
         """The value of a call that a library makes, such as that of a callback."""
         return self._invoke(self, function, arguments, keywords or {})
 
+    def special(self, owner: Any, name: str, *arguments: Any) -> Any | None:
+        """The value of a special method of an object of the notebook, ``None`` if its class has none of its own."""
+        if not isinstance(owner, Instance) or owner.cls is None or owner.cls.is_enumeration:
+            return None
+        method = owner.cls.lookup(name)
+        if not isinstance(method, Function | Partial):
+            return None
+        if isinstance(method, Function) and method.node in self.call_stack:
+            return None  # such as a `__getattr__` that asks for an attribute of its own object
+        return self.invoke(method, [owner, *arguments])
+
     def lookup(self, name: str) -> Any | None:
         """The value of a name, ``None`` if it has none."""
         scope: Scope | None = self.scope
@@ -112,8 +126,12 @@ class Interpreter:
         """Give a name a value."""
         if name in self.scope.globals_declared:
             self.scope.root().names[name] = value
-        else:
-            self.scope.names[name] = value
+            return
+        scope = self.scope
+        if name in scope.nonlocals_declared:
+            while scope.outer is not None and (scope is self.scope or name not in scope.names):
+                scope = scope.outer
+        scope.names[name] = value
 
     def assign(self, target: ast.expr, value: Any) -> None:
         """Give the target of an assignment a value."""
@@ -126,13 +144,20 @@ class Interpreter:
         elif isinstance(target, ast.Attribute):
             owner = self.evaluate(target.value)
             for _, option in options_of(owner):
-                if isinstance(option, Instance | ClassValue):
-                    option.attributes[target.attr] = value
+                self.set_attribute(option, target.attr, value)
         elif isinstance(target, ast.Subscript):
             self._store(self.evaluate(target.value), self.evaluate(target.slice), value)
 
+    def set_attribute(self, owner: Any, name: str, value: Any) -> None:
+        """``owner.name = value``; what is added to a library's class is kept for its objects."""
+        if isinstance(owner, Instance | ClassValue):
+            owner.attributes[name] = value
+        elif isinstance(owner, Lib):
+            self.session.added_methods[owner.name.rpartition(".")[2], name] = value
+
     def _store(self, owner: Any, key: Any, value: Any) -> None:
         for _, option in options_of(owner):
+            self.special(option, "__setitem__", key, value)
             if isinstance(option, Mapping):
                 if as_key(key) is not NO_KEY:
                     option.entries[as_key(key)] = value
@@ -202,7 +227,7 @@ class Interpreter:
                 results.add(bool(option.value))
             elif isinstance(option, Items | Mapping) and (option.complete or _size(option)):
                 results.add(bool(_size(option)))
-            elif isinstance(option, Function | ClassValue | Instance):
+            elif isinstance(option, Function | ClassValue | Instance) or _has_text(option):
                 results.add(True)
             else:
                 return None
@@ -307,7 +332,8 @@ class Interpreter:
         items: list[Any] = []
         complete = True
         for _, option in options_of(value):
-            found, whole = _items_of(option)
+            own = self.special(option, "__iter__")
+            found, whole = _items_of(option if own is None else own)
             items += found
             complete = complete and whole
         return items, complete
@@ -353,6 +379,10 @@ def _loaded(target: ast.expr) -> ast.expr:
     if isinstance(target, ast.Subscript):
         return ast.Subscript(target.value, target.slice, ast.Load())
     return target
+
+
+def _has_text(value: Any) -> bool:
+    return isinstance(value, Text) and any(isinstance(part, str) and part for part in value.parts)
 
 
 def _size(value: Items | Mapping) -> int:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from fabric_assets.lineage.classes import compared_members
+from fabric_assets.lineage.collection_calls import set_operated
 from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.possibilities import one_of
@@ -81,6 +82,8 @@ def operated(node: ast.BinOp, left: Any, right: Any) -> Any:
     if isinstance(node.op, ast.Add) and (isinstance(left, Items) or isinstance(right, Items)):
         known = left if isinstance(left, Items) else right
         return Items(list(known.items), complete=False)
+    if isinstance(left, Items) and isinstance(right, Items):
+        return set_operated(node.op, left, right) or Unknown(described(node))
     if isinstance(node.op, ast.BitOr) and isinstance(left, Mapping) and isinstance(right, Mapping):
         return Mapping({**left.entries, **right.entries}, left.complete and right.complete)
     if isinstance(node.op, ast.Mult) and isinstance(left, Items) and isinstance(right, Const):

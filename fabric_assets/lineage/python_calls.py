@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fabric_assets.lineage.classes import as_dictionary, parent, printed
+from fabric_assets.lineage.classes import as_dictionary, member, parent, printed
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.values import (
@@ -64,6 +64,8 @@ def call_builtin(
         value = arguments[1] if len(arguments) > 1 else Const(None)
         known = [as_key(key) for key in keys]
         return Mapping({key: value for key in known if key is not NO_KEY}, complete and NO_KEY not in known)
+    if name.startswith("str.") and arguments:
+        return interpreter.invoke(Bound(first, name.removeprefix("str.")), arguments[1:], keywords)
     if name == "dict":
         return dictionary(interpreter, first, keywords)
     if name in ("enumerate", "zip", "map", "filter"):
@@ -71,11 +73,11 @@ def call_builtin(
     if name == "range":
         return _range(arguments)
     if name == "getattr" and len(arguments) >= 2 and isinstance(arguments[1], Const):
-        owner = first
-        if isinstance(owner, Instance | ClassValue):
-            found = owner.attributes.get(str(arguments[1].value))
-            return found if found is not None else Bound(owner, str(arguments[1].value))
-        return Bound(owner, str(arguments[1].value))
+        return _attribute(interpreter, first, str(arguments[1].value), arguments[2:])
+    if name == "setattr" and len(arguments) == 3 and isinstance(arguments[1], Const):
+        for _, option in options_of(first):
+            interpreter.set_attribute(option, str(arguments[1].value), arguments[2])
+        return Const(None)
     if name in ("next",) and arguments:
         items, _ = interpreter.iterate(first)
         return items[0] if items else Unknown()
@@ -93,6 +95,15 @@ def call_builtin(
         return _pure(name, arguments, keywords)
     _run_callbacks(interpreter, arguments, keywords)
     return Unknown()
+
+
+def _attribute(interpreter: "Interpreter", owner: Any, name: str, defaults: list[Any]) -> Any:
+    if not isinstance(owner, Instance | ClassValue):
+        return Lib(f"{owner.name}.{name}") if isinstance(owner, Lib) else Bound(owner, name)
+    found = member(interpreter, owner, name)
+    if found is None:
+        return defaults[0] if defaults else Bound(owner, name)
+    return found
 
 
 def _pure(name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -209,7 +220,8 @@ def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywo
         items, complete = interpreter.iterate(arguments[1])
         kept = []
         for item in items:
-            decision = interpreter.decided(interpreter.invoke(arguments[0], [item]))
+            is_truth = isinstance(arguments[0], Const)  # filter(None, ...)
+            decision = interpreter.decided(item if is_truth else interpreter.invoke(arguments[0], [item]))
             if decision is not False:
                 kept.append(item)
             complete = complete and decision is not None

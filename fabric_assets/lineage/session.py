@@ -37,6 +37,8 @@ class Session:
         mounts: what ``fs.mount`` mounted, by mount point.
         procedures: texts of the T-SQL procedures that the notebook creates, by name without schema.
         settings: Spark settings that the notebook sets.
+        added_methods: what the notebook adds to classes of libraries, by (class, name).
+        defaults: default values of widgets, by name.
         branches: the branches that are being followed.
     """
 
@@ -52,6 +54,8 @@ class Session:
     mounts: dict[str, object] = field(default_factory=dict)
     procedures: dict[str, str] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
+    added_methods: dict[tuple[str, str], object] = field(default_factory=dict)
+    defaults: dict[str, object] = field(default_factory=dict)
     branches: dict[int, int] = field(default_factory=dict)
     cell: int = 0
     line: int = 0

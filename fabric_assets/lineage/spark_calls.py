@@ -1,5 +1,6 @@
 """What calls on a Spark session, its dataframes, readers, writers and Delta tables read and write."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.arguments import argument, text_value
@@ -28,6 +29,7 @@ from fabric_assets.lineage.values import (
     text_of,
     this_workspace,
 )
+from fabric_assets.lineage.widgets import passed
 from fabric_assets.lineage.words import words
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ def session_call(
         session.set(text_value(arguments[0]), arguments[1])
         return Unknown()
     if name == "conf.get":
-        return _setting(interpreter, argument(arguments, keywords, 0, "key"))
+        default = passed(argument(arguments, keywords, 1, "default"))
+        return _setting(interpreter, argument(arguments, keywords, 0, "key"), default)
     if name == "catalog.setCurrentDatabase":
         if isinstance(first, Const):
             session.use(str(first.value))
@@ -114,7 +117,7 @@ def _with_fields(text: Const | Text, fields: dict[str, Any]) -> Any:
     return text
 
 
-def _setting(interpreter: "Interpreter", name: Any) -> Any:
+def _setting(interpreter: "Interpreter", name: Any, otherwise: Any) -> Any:
     default = interpreter.session.resolver.default_lakehouse
     lakehouse = Const(default, overridable=True) if default else default_lakehouse()
     known: dict[str, Any] = {
@@ -125,7 +128,7 @@ def _setting(interpreter: "Interpreter", name: Any) -> Any:
     }
     if not isinstance(name, Const):
         return Unknown()
-    return known.get(str(name.value), interpreter.session.settings.get(str(name.value), Unknown()))
+    return known.get(str(name.value), interpreter.session.settings.get(str(name.value), otherwise))
 
 
 def delta_call(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -149,7 +152,9 @@ def delta_call(interpreter: "Interpreter", name: str, arguments: list[Any], keyw
     if name in ("create", "createIfNotExists", "createOrReplace", "replace"):
         return DeltaBuilder(replaces="eplace" in name)
     if name == "convertToDelta" and values:
-        write_path(interpreter, values[0], "DeltaTable.convertToDelta", Frame(), quiet=True)
+        table = re.fullmatch(r"parquet\.`(.+)`", text_value(values[0]))
+        path = Const(table[1]) if table else values[0]
+        write_path(interpreter, path, "DeltaTable.convertToDelta", Frame(), quiet=True)
     return Unknown()
 
 
@@ -179,6 +184,12 @@ def delta_method(
         for table in value.targets:
             session.write(table, frame.opaque())
         return DeltaTableValue(()) if name == "merge" else Unknown()
+    if name in ("clone", "cloneAtVersion", "cloneAtTimestamp"):
+        position = 0 if name == "clone" else 1
+        target = argument(arguments, keywords, position, "target")
+        write = write_path if "/" in text_value(target) else write_table
+        write(interpreter, target, f"DeltaTable.{name}", session.read_all(value.targets), replaces=True)
+        return DeltaTableValue(())
     if name in TO_FRAME:
         return session.read_all(value.targets) if value.targets else Frame()
     if name in ("alias", "as_"):

@@ -91,7 +91,7 @@ def writer_method(
         return Writer(writer.frame, writer.format, text_value(first).lower(), writer.path, writer.streaming)
     if name in ("option", "options"):
         return _with_option(writer, arguments, keywords)
-    if name in ("saveAsTable", "toTable"):
+    if name in ("saveAsTable", "toTable") or (name == "table" and writer.streaming):
         path = keywords.get("path", writer.path)
         write_table(interpreter, first, f"df.write.{name}", writer.frame, replaces=mode == "overwrite")
         if path is not None and isinstance(first, Unknown):

@@ -1,5 +1,6 @@
 """SQL statements: which tables each kind reads and writes, what views it makes."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -21,6 +22,8 @@ from fabric_assets.lineage.sql_targets import (
 from fabric_assets.lineage.sql_variables import Variables
 from fabric_assets.lineage.tables import Table
 from fabric_assets.lineage.values import Const
+
+_IMMEDIATE = re.compile(r"EXECUTE\s+IMMEDIATE\s+'((?:[^']|'')*)'", re.IGNORECASE)
 
 
 class StatementRunner:
@@ -312,8 +315,12 @@ class StatementRunner:
 
     def _command(self, node: exp.Command) -> None:
         word = str(node.this).upper()
-        text = f"{word} {node.expression if isinstance(node.expression, str) else ''}".strip()
-        if word in ("EXEC", "EXECUTE", "CALL"):
+        rest = node.expression
+        text = f"{word} {rest.name if isinstance(rest, exp.Expr) else rest or ''}".strip()
+        immediate = _IMMEDIATE.match(text)
+        if immediate:
+            self._run_text(Const(immediate[1].replace("''", "'")))
+        elif word in ("EXEC", "EXECUTE", "CALL"):
             self._session.gap(f"what {self._session.readable(text)} does is not known here")
         elif word in (
             "CREATE",

@@ -28,6 +28,10 @@ _TSQL_BULK = re.compile(
 )
 _TSQL_SET = re.compile(r"\ASET\s+(@\w+)\s*([-+*/]?)=\s*", re.IGNORECASE)
 _TSQL_TOP = re.compile(r"\A(DELETE|UPDATE|INSERT)\s+TOP\s*\([^)]*\)(?:\s*PERCENT\b)?", re.IGNORECASE)
+_TSQL_HINT = re.compile(
+    r"\A((?:INSERT|MERGE|UPDATE|DELETE)\s+(?:INTO\s+|FROM\s+)?(?:\[[^\]]*\]|[\w.#@])+)\s+WITH\s*\([^()]*\)",
+    re.IGNORECASE,
+)
 _TSQL_DELETE_FROM = re.compile(r"\ADELETE\s+FROM\s+((?:\[[^\]]*\]|[\w.#])+)\s+FROM\b", re.IGNORECASE)
 _TSQL_CONDITION = re.compile(r"\A(?:IF|WHILE)\b(.*)\Z", re.IGNORECASE | re.DOTALL)
 _CREATE_COLUMNS = re.compile(
@@ -244,6 +248,7 @@ def prepared(statement: str, dialect: str) -> str:
         statement = _TSQL_CLONE.sub(r"\g<head> CLONE \g<source>", statement)
         statement = _TSQL_SET.sub(_selected, statement)
         statement = _TSQL_TOP.sub(r"\1", statement)
+        statement = _TSQL_HINT.sub(r"\1", statement)
         statement = _TSQL_DELETE_FROM.sub(r"DELETE \1 FROM", statement)
         condition = _TSQL_CONDITION.match(statement)
         if condition:

@@ -2,14 +2,16 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, replaced
-from fabric_assets.lineage.documents import parsed
+from fabric_assets.lineage.documents import parsed, rows_of_text
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.paths import joined_path, path_function
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import copied, dictionary, mapped
+from fabric_assets.lineage.strings import split_script
 from fabric_assets.lineage.values import (
     AUTO,
     Bound,
@@ -25,9 +27,11 @@ from fabric_assets.lineage.values import (
     Partial,
     Template,
     Unknown,
+    from_python,
     text_of,
     to_python,
 )
+from fabric_assets.lineage.widgets import outer_value
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -59,6 +63,9 @@ def call_standard_library(
         return map_options(joined_path, arguments, interpreter.session.branches) if arguments else Const(".")
     if name in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run"):
         return arguments[-1] if arguments else Unknown()
+    given = outer_value(interpreter, name, arguments, keywords)
+    if given is not None:
+        return given
     if name == "json.loads":
         return map_options(lambda text: parsed(name, text), [first], interpreter.session.branches)
     if name.startswith("os.path.") and arguments:
@@ -74,7 +81,13 @@ def call_standard_library(
             return Unknown()
     if name == "textwrap.dedent":
         return first
-    if name in ("re.sub", "re.escape"):
+    if name in ("io.StringIO", "StringIO.StringIO") and arguments:
+        return first
+    if name in ("csv.DictReader", "csv.reader"):
+        return rows_of_text(first, keywords, with_names=last == "DictReader")
+    if name == "sqlparse.split":
+        return map_options(split_script, [first], interpreter.session.branches)
+    if name in ("re.sub", "re.escape", "re.split", "re.findall"):
         return _regular_expression(last, arguments)
     if name == "functools.partial" and arguments:
         return Partial(first, tuple(arguments[1:]), tuple(keywords.items()))
@@ -99,7 +112,7 @@ def call_standard_library(
         return (
             dictionary(interpreter, values[0] if values else None, keywords)
             if last != "defaultdict"
-            else Mapping({}, False)
+            else replace(dictionary(interpreter, values[0] if values else None, keywords), factory=first)
         )
     if name in ("collections.deque", "queue.Queue"):
         return copied(interpreter, "list", first) if arguments else Items([])
@@ -169,14 +182,16 @@ def _regular_expression(name: str, arguments: list[Any]) -> Any:
         plain = [to_python(argument) for argument in arguments]
         if name == "escape":
             return Const(re.escape(plain[0]))
+        count = 3 if name == "sub" else 2
+        longest = 300 if name == "sub" else 20_000
         if (
-            len(plain) != 3
+            len(plain) != count
             or len(plain[0]) > 60
-            or len(plain[2]) > 300
+            or len(plain[-1]) > longest
             or re.search(r"[+*}]\)?[+*{]", plain[0])
         ):
             return Unknown()
-        return Const(re.sub(*plain))
+        return from_python(getattr(re, name)(*plain))
     except (ValueError, TypeError, re.error, IndexError, RecursionError):
         return Unknown()
 

@@ -16,10 +16,12 @@ from fabric_assets.lineage.values import (
     Instance,
     Items,
     Lib,
+    Mapping,
     Never,
     OneOf,
     Scope,
     Unknown,
+    find_entry,
 )
 
 
@@ -133,12 +135,23 @@ def _delete(interpreter: Interpreter, node: ast.Delete) -> Flow:
     for target in node.targets:
         if isinstance(target, ast.Name):
             interpreter.scope.names.pop(target.id, None)
+        elif isinstance(target, ast.Subscript) and not interpreter.session.branches:
+            owner, key = interpreter.evaluate(target.value), interpreter.evaluate(target.slice)
+            if isinstance(owner, Mapping):
+                owner.entries.pop(find_entry(owner, key), None)
+            elif isinstance(owner, Items) and isinstance(key, Const) and isinstance(key.value, int):
+                del owner.items[key.value : key.value + 1 or None]
     return Flow.NEXT
 
 
 def _global(interpreter: Interpreter, node: ast.Global) -> Flow:
     if interpreter.scope.outer is not None:
         interpreter.scope.globals_declared.update(node.names)
+    return Flow.NEXT
+
+
+def _nonlocal(interpreter: Interpreter, node: ast.Nonlocal) -> Flow:
+    interpreter.scope.nonlocals_declared.update(node.names)
     return Flow.NEXT
 
 
@@ -305,6 +318,7 @@ STATEMENTS: dict[type, Callable[[Interpreter, Any], Flow]] = {
     ast.ImportFrom: _import_from,
     ast.Delete: _delete,
     ast.Global: _global,
+    ast.Nonlocal: _nonlocal,
     ast.With: _with,
     ast.AsyncWith: _with,
     ast.Raise: _raise,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fabric_assets.lineage.paths import path_method
+from fabric_assets.lineage.sql_text import split_statements
 from fabric_assets.lineage.values import (
     MAX_TEXT,
     Const,
@@ -145,6 +146,10 @@ def text_method(value: Const | Text, name: str, arguments: Sequence[Any], keywor
         return format_method(value, [] if name == "format_map" else arguments, keywords)
     if name == "replace" and len(arguments) == 2 and not isinstance(arguments[1], Const):
         return _replaced(value, *arguments)
+    if name in ("read", "getvalue") and not arguments:  # io.StringIO
+        return value
+    if name == "split" and isinstance(value, Text) and len(arguments) == 1:
+        return _split(value, arguments[0])
     moved = path_method(value, name, arguments)
     if moved is not None:
         return moved
@@ -182,6 +187,28 @@ def _replaced(value: Const | Text, old: Any, new: Any) -> Any:
         for piece in rest[:100]:
             parts += [text_of(new), Const(piece)]
     return concatenate(parts)
+
+
+def _split(value: Text, separator: Any) -> Any:
+    """``value.split(separator)`` where parts are not known; the separator is taken not to be in these."""
+    if not isinstance(separator, Const) or not isinstance(separator.value, str) or not separator.value:
+        return Unknown()
+    pieces: list[list[Const | Text]] = [[]]
+    for part in value.parts:
+        if isinstance(part, Unknown):
+            pieces[-1].append(Text((part,)))
+            continue
+        first, *rest = part.split(separator.value)
+        pieces[-1].append(Const(first))
+        pieces += [[Const(text)] for text in rest]
+    return Items([concatenate(piece) for piece in pieces[:1000]], complete=len(pieces) <= 1000)
+
+
+def split_script(text: Any) -> Any:
+    """The statements of a script (``sqlparse.split``)."""
+    if isinstance(text, Const) and isinstance(text.value, str):
+        return Items([Const(part) for _, part in split_statements(text.value, "spark")])
+    return _split(text, Const(";")) if isinstance(text, Text) else Unknown()
 
 
 def _on_parts(value: Text, name: str, plain: list[Any], named: dict[str, Any]) -> Any:

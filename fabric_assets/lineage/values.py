@@ -82,11 +82,13 @@ class Mapping:
     Attributes:
         entries: values by key: a plain value, or a member of an enumeration.
         is_record: it is an object of a library whose entries are attributes as well.
+        factory: makes the entries that are asked for and not there (``defaultdict``).
     """
 
     entries: dict[Any, Any]
     complete: bool = True
     is_record: bool = False
+    factory: Any = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class ClassValue:
         kind: ``enumeration``, ``value enumeration`` (its members are texts or numbers as well), ``tuple``,
             ``dictionary``; empty for all else.
         members: of an enumeration.
+        subclasses: classes that name it as a base.
     """
 
     name: str
@@ -151,6 +154,7 @@ class ClassValue:
     fields: tuple[str, ...] = ()
     kind: str = ""
     members: dict[str, "Instance"] = field(default_factory=dict)
+    subclasses: list["ClassValue"] = field(default_factory=list)
 
     @property
     def is_enumeration(self) -> bool:
@@ -291,6 +295,7 @@ class Scope:
     names: dict[str, Any]
     outer: "Scope | None" = None
     globals_declared: set[str] = field(default_factory=set)
+    nonlocals_declared: set[str] = field(default_factory=set)
 
     def root(self) -> "Scope":
         """The scope of the notebook."""

@@ -251,3 +251,8 @@ UPDATE dbo.ctl SET d = GETDATE();
 
 -- unresolved: 2
 EXEC sp_rename '"a', 'b'; EXEC sp_rename @old, 'b'
+
+-- reads: raw.dbo.c wh.dbo.s | writes: wh.stg.c wh.dbo.t wh.dbo.u
+INSERT INTO stg.c WITH (TABLOCK) (a, b) SELECT a, b FROM Raw.dbo.c x (NOLOCK);
+MERGE dbo.t WITH (HOLDLOCK) AS t USING dbo.s AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET t.v = s.v;
+UPDATE dbo.u WITH (ROWLOCK) SET a = 1
