@@ -9,12 +9,25 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from fabric_assets.local import errors, handlers_items, handlers_jobs, handlers_pages, handlers_workspaces
+from fabric_assets.local import (
+    errors,
+    handlers_items,
+    handlers_jobs,
+    handlers_pages,
+    handlers_sql_endpoints,
+    handlers_workspaces,
+)
 from fabric_assets.local.context import Context
 from fabric_assets.local.faults import Faults
 from fabric_assets.local.gate import Gate, Tokens, error_response
 
-ROUTES = [*handlers_workspaces.ROUTES, *handlers_jobs.ROUTES, *handlers_items.ROUTES, *handlers_pages.ROUTES]
+ROUTES = [
+    *handlers_workspaces.ROUTES,
+    *handlers_jobs.ROUTES,
+    *handlers_items.ROUTES,
+    *handlers_sql_endpoints.ROUTES,
+    *handlers_pages.ROUTES,
+]
 
 _LOG = logging.getLogger(__name__)
 

@@ -20,14 +20,16 @@ from fabric_assets.local.home import LocalHome
 from fabric_assets.local.items import Item, Workspace, Workspaces
 from fabric_assets.local.job_instances import JobInstances
 from fabric_assets.local.script import Service
+from fabric_assets.local.scripted_services import ScriptedServices
 from fabric_assets.local.simulate import SimulatedEngine
-from fabric_assets.local.state import JobInstance, State
+from fabric_assets.local.state import JobInstance, Operation, State
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 SCOPE_KEY = "fabric_assets.local.context"
 """Key of the ASGI scope that holds the server's parts."""
 
 _LOGGED_REQUESTS = 100_000
+_RETRY_AFTER_OPERATION = 30
 
 _Entry = TypeVar("_Entry")
 
@@ -61,6 +63,7 @@ class Context:
     service: Service
     simulated: SimulatedEngine | None
     version: str
+    scripted: ScriptedServices
     requests: deque[RequestRecord] = field(default_factory=lambda: deque(maxlen=_LOGGED_REQUESTS))
 
     @property
@@ -189,6 +192,17 @@ def retry_after_headers(seconds: float | None) -> dict[str, str]:
 def accepted(headers: dict[str, str]) -> Response:
     """``202`` with an empty body."""
     return Response(status_code=202, headers=headers)
+
+
+def accepted_operation(request: Request, operation: Operation) -> Response:
+    """``202`` that points to a long-running operation."""
+    return accepted(
+        {
+            "Location": f"{base_url(request)}/v1/operations/{operation.id}",
+            "x-ms-operation-id": operation.id,
+            **retry_after_headers(_RETRY_AFTER_OPERATION),
+        }
+    )
 
 
 def page_of(

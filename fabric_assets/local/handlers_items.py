@@ -10,18 +10,16 @@ from starlette.routing import Route
 
 from fabric_assets.local import errors, item_files
 from fabric_assets.local.context import (
-    accepted,
-    base_url,
+    accepted_operation,
     context_of,
     flag,
     item_of,
     object_body,
     page_of,
     query_of,
-    retry_after_headers,
     workspace_of,
 )
-from fabric_assets.local.items import ITEM_TYPES, Item, Workspace
+from fabric_assets.local.items import ITEM_TYPES, Item, Workspace, sql_endpoint_id
 from fabric_assets.local.state import Operation
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -35,7 +33,6 @@ _CREATE_FIELDS = {
     "sensitivityLabelSettings",
 }
 _CREATABLE_TYPES = ("DataPipeline", "Lakehouse", "Notebook")
-_RETRY_AFTER_OPERATION = 30
 _TYPES_BY_CASE = {name.casefold(): name for name in ITEM_TYPES}
 
 
@@ -239,13 +236,7 @@ def _operation(request: Request, result: Any) -> Response | None:
     ready_ns = now_ns + round(context.service.operation_seconds * 1e9)
     operation = Operation(str(uuid.uuid4()), now_ns, ready_ns, result)
     context.state.add_operation(operation)
-    return accepted(
-        {
-            "Location": f"{base_url(request)}/v1/operations/{operation.id}",
-            "x-ms-operation-id": operation.id,
-            **retry_after_headers(_RETRY_AFTER_OPERATION),
-        }
-    )
+    return accepted_operation(request, operation)
 
 
 def _item_body(workspace: Workspace, item: Item, asked_type: str | None) -> dict[str, Any]:
@@ -261,7 +252,11 @@ def _item_body(workspace: Workspace, item: Item, asked_type: str | None) -> dict
         body["properties"] = {
             "oneLakeTablesPath": f"{onelake}/Tables",
             "oneLakeFilesPath": f"{onelake}/Files",
-            "sqlEndpointProperties": None,
+            "sqlEndpointProperties": {
+                "connectionString": "",
+                "id": sql_endpoint_id(item.id),
+                "provisioningStatus": "Success",
+            },
         }
         if _has_schemas(item):
             body["properties"]["defaultSchema"] = "dbo"

@@ -70,15 +70,17 @@ async def get_operation(request: Request) -> Response:
     now_ns = context.clock.time_ns()
     ready = now_ns >= operation.ready_ns
     url = f"{base_url(request)}/v1/operations/{operation.id}"
-    headers = {"Location": f"{url}/result" if ready else url, "x-ms-operation-id": operation.id}
+    succeeded = ready and operation.error is None
+    headers = {"Location": f"{url}/result" if succeeded else url, "x-ms-operation-id": operation.id}
     if not ready:
         headers |= retry_after_headers(_RETRY_AFTER_OPERATION)
+    status = "Running" if not ready else "Failed" if operation.error else "Succeeded"
     body = {
-        "status": "Succeeded" if ready else "Running",
+        "status": status,
         "createdTimeUtc": format_time_z(operation.created_ns),
         "lastUpdatedTimeUtc": format_time_z(operation.ready_ns if ready else now_ns),
         "percentComplete": 100 if ready else 50,
-        "error": None,
+        "error": operation.error if ready else None,
     }
     return JSONResponse(body, headers=headers)
 
@@ -94,6 +96,8 @@ async def get_operation_result(request: Request) -> Response:
         raise errors.ApiError(
             400, "OperationNotCompleted", "The operation has not completed.", retriable=True
         )
+    if operation.error is not None:
+        raise errors.ApiError(400, str(operation.error["errorCode"]), str(operation.error["message"]))
     if operation.result is None:
         raise errors.ApiError(400, "OperationHasNoResult", "The operation has no result.")
     return JSONResponse(operation.result)

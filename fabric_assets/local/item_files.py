@@ -250,6 +250,10 @@ def delete_item(home: LocalHome, workspace: Workspace, item: Item) -> None:
     Raises:
         ApiError: the item is simulated.
     """
+    if item.type == "SQLEndpoint" and item.path is None:
+        raise errors.operation_not_supported(
+            f"The SQL endpoint '{item.display_name}' belongs to its lakehouse: delete that."
+        )
     if item.path is None:
         raise errors.operation_not_supported(f"'{item.display_name}' is simulated and cannot be deleted.")
     if item.path.is_dir() and not item.path.is_symlink():

@@ -183,6 +183,7 @@ class Workspaces:
         if path.name == DEFAULT_WORKSPACE:
             items += self._simulated_items(workspace)
         items = _refuse_duplicates(items)
+        items += _sql_endpoints(items)
         broken += [
             self._broken(workspace, item.path or path, item.problem, item.id)
             for item in items
@@ -309,6 +310,20 @@ def item_id(workspace_id: str, logical_id: str) -> str:
 
 def _item_id(workspace_id: str, identity: str) -> str:
     return str(uuid.uuid5(uuid.UUID(workspace_id), identity))
+
+
+def sql_endpoint_id(lakehouse_id: str) -> str:
+    """The id of the SQL endpoint that comes with a lakehouse."""
+    return str(uuid.uuid5(uuid.UUID(lakehouse_id), "SQLEndpoint"))
+
+
+def _sql_endpoints(items: list[Item]) -> list[Item]:
+    """Each good lakehouse's SQL endpoint, which has the lakehouse's name."""
+    return [
+        Item(sql_endpoint_id(item.id), item.workspace_id, "SQLEndpoint", item.display_name)
+        for item in items
+        if item.type == "Lakehouse" and item.problem is None
+    ]
 
 
 def _simulated_identity(item: SimulatedItem) -> str:

@@ -26,6 +26,7 @@ from fabric_assets.local.job_instances import JobInstances
 from fabric_assets.local.prepare import create_home, fill_home, only_server, open_state
 from fabric_assets.local.protocol import abortable_protocol
 from fabric_assets.local.script import Script, Service
+from fabric_assets.local.scripted_services import ScriptedServices
 from fabric_assets.local.server_file import LocalFabric, remove_server_file, write_server_file
 from fabric_assets.local.simulate import SimulatedEngine
 from fabric_assets.local.state import State
@@ -244,6 +245,7 @@ async def _context(settings: ServerSettings, state: State) -> AsyncIterator[Cont
             service,
             simulated,
             code_version(),
+            ScriptedServices(script or Script()),
         )
     finally:
         await job_instances.stop()

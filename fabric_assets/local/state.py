@@ -31,6 +31,14 @@ CREATE INDEX IF NOT EXISTS job_instances_by_item ON job_instances (item_id, sequ
 CREATE INDEX IF NOT EXISTS job_instances_by_workspace ON job_instances (workspace_id, sequence);
 CREATE INDEX IF NOT EXISTS active_job_instances ON job_instances (active) WHERE active;
 CREATE TABLE IF NOT EXISTS operations (id TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS records (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    id TEXT NOT NULL,
+    record TEXT NOT NULL,
+    UNIQUE (kind, owner, id)
+);
 """
 
 
@@ -77,12 +85,13 @@ class JobInstance:
 
 @dataclass(frozen=True)
 class Operation:
-    """A long-running operation; its result is known at once and shown from ``ready_ns`` on."""
+    """A long-running operation; its result or its error is known at once and shown from ``ready_ns`` on."""
 
     id: str
     created_ns: int
     ready_ns: int
     result: Any = None
+    error: Mapping[str, Any] | None = None
 
 
 class State:
@@ -220,6 +229,28 @@ class State:
         """One operation by its id."""
         row = self._database.execute("SELECT record FROM operations WHERE id = ?", (operation_id,)).fetchone()
         return None if row is None else Operation(**json.loads(row[0]))
+
+    def save_record(self, kind: str, owner: str, record_id: str, record: Mapping[str, Any]) -> None:
+        """Store or change something small of a service around job instances, such as a refresh."""
+        self._database.execute(
+            "INSERT INTO records (kind, owner, id, record) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (kind, owner, id) DO UPDATE SET record = excluded.record",
+            (kind, owner, record_id, json.dumps(record)),
+        )
+
+    def record(self, kind: str, owner: str, record_id: str) -> dict[str, Any] | None:
+        """One record by its id."""
+        row = self._database.execute(
+            "SELECT record FROM records WHERE kind = ? AND owner = ? AND id = ?", (kind, owner, record_id)
+        ).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def records(self, kind: str, owner: str) -> list[dict[str, Any]]:
+        """All records of an owner, newest first."""
+        rows = self._database.execute(
+            "SELECT record FROM records WHERE kind = ? AND owner = ? ORDER BY sequence DESC", (kind, owner)
+        )
+        return [json.loads(row[0]) for row in rows]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

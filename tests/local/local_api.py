@@ -26,8 +26,9 @@ class Api(httpx.Client):
         self.workspace = f"/workspaces/{fabric.workspace_id}"
 
     def ids(self) -> dict[str, str]:
-        """Item ids by display name."""
-        return {item["displayName"]: item["id"] for item in self.get_json(f"{self.workspace}/items")["value"]}
+        """Item ids by display name; without SQL endpoints, which have their lakehouses' names."""
+        items = self.get_json(f"{self.workspace}/items")["value"]
+        return {item["displayName"]: item["id"] for item in items if item["type"] != "SQLEndpoint"}
 
     def get_json(self, url: str) -> Any:
         """The body of a read that must succeed."""

@@ -35,21 +35,11 @@ def api(serve: Callable[..., Api]) -> Api:
     return serve(script={"notebooks": ["Orders"], "items": ITEMS})
 
 
-def item(api: Api, name: str, item_type: str) -> str:
-    """Path of an item; a lakehouse shares its name with its SQL endpoint."""
-    listed = api.get_json(f"{api.workspace}/items")["value"]
-    (found,) = [entry["id"] for entry in listed if (entry["displayName"], entry["type"]) == (name, item_type)]
-    return f"{api.workspace}/items/{found}"
-
-
-TYPES = {entry["name"]: entry["type"] for entry in ITEMS}
-
-
 class TestSimulated:
     @pytest.mark.parametrize(("name", "job_type"), JOBS)
     @pytest.mark.parametrize("route", ["query", "path"])
     def test_each_job_type_runs_on_both_routes(self, api: Api, name: str, job_type: str, route: str) -> None:
-        jobs = f"{item(api, name, TYPES[name])}/jobs"
+        jobs = f"{api.item(name)}/jobs"
         path = f"{jobs}/instances?jobType={job_type}" if route == "query" else f"{jobs}/{job_type}/instances"
         answer = api.post(path)
         assert answer.status_code == 202
@@ -58,7 +48,7 @@ class TestSimulated:
         assert "exitValue" not in body
 
     def test_a_pipeline_has_a_route_of_its_own(self, api: Api) -> None:
-        pipeline = item(api, "Ingest", "DataPipeline").replace("/items/", "/dataPipelines/")
+        pipeline = api.item("Ingest").replace("/items/", "/dataPipelines/")
         answer = api.post(f"{pipeline}/jobs/execute/instances")
         assert api.wait(answer.headers["Location"])["jobType"] == "Execute"
         (listed,) = api.get_json(f"{pipeline}/jobs/execute/instances")["value"]
@@ -66,7 +56,7 @@ class TestSimulated:
 
     def test_a_job_type_of_another_item_type_is_refused(self, api: Api) -> None:
         status, code, message = api.error(
-            "POST", f"{item(api, 'Ingest', 'DataPipeline')}/jobs/instances?jobType=TableMaintenance"
+            "POST", f"{api.item('Ingest')}/jobs/instances?jobType=TableMaintenance"
         )
         assert (status, code) == (400, "InvalidJobType")
         assert "Job types of a DataPipeline: Pipeline, Execute" in message
@@ -78,21 +68,19 @@ class TestSimulated:
         assert api.fabric.started[0].parameters == parameters
 
     def test_parameters_of_a_pipeline_must_be_an_object(self, api: Api) -> None:
-        path = f"{item(api, 'Ingest', 'DataPipeline')}/jobs/Pipeline/instances"
+        path = f"{api.item('Ingest')}/jobs/Pipeline/instances"
         body = {"executionData": {"parameters": ["day"]}}
         assert api.error("POST", path, json=body)[1] == "InvalidInput"
 
     def test_execution_data_of_others_is_kept_as_it_is(self, api: Api) -> None:
         data = {"tableName": "orders", "optimizeSettings": {"vOrder": True}}
-        path = f"{item(api, 'Base', 'Lakehouse')}/jobs/TableMaintenance/instances"
+        path = f"{api.item('Base')}/jobs/TableMaintenance/instances"
         assert api.post(path, json={"executionData": data}).status_code == 202
         assert api.fabric.started[0].execution_data == data
 
     def test_only_spark_jobs_have_sessions(self, api: Api) -> None:
         for name, job_type in JOBS:
-            api.wait(
-                api.post(f"{item(api, name, TYPES[name])}/jobs/{job_type}/instances").headers["Location"]
-            )
+            api.wait(api.post(f"{api.item(name)}/jobs/{job_type}/instances").headers["Location"])
         (session,) = api.get_json(f"{api.workspace}/spark/livySessions")["value"]
         assert (session["itemName"], session["itemType"]) == ("Compact", "SparkJobDefinition")
         assert (session["jobType"], session["state"]) == ("SparkBatch", "Succeeded")
@@ -103,7 +91,7 @@ class TestSimulated:
             {"job_type": "table*", "exit_value": "ignored", "status": "Cancelled"},
         ]
         api = serve(script={"items": ITEMS, "job_instances": rules})
-        base = f"{item(api, 'Base', 'Lakehouse')}/jobs"
+        base = f"{api.item('Base')}/jobs"
         starts = [
             api.start_job("Ingest", "Pipeline"),
             api.start_job("Ingest", "Pipeline"),
@@ -149,7 +137,7 @@ class TestReal:
 
         api = serve(engine=NoEngine())
         api.post(f"{api.workspace}/lakehouses", json={"displayName": "Base"})
-        path = f"{item(api, 'Base', 'Lakehouse')}/jobs/TableMaintenance/instances"
+        path = f"{api.item('Base')}/jobs/TableMaintenance/instances"
         body = api.wait(api.post(path).headers["Location"])
         assert (body["status"], body["failureReason"]["errorCode"]) == ("Failed", "NotSupportedLocally")
         assert (
