@@ -137,22 +137,29 @@ class Arguments:
         arguments: parameter name to argument.
         partitioned: whether the asset has partitions, one of which is materialized at a time.
         ranges: whether it has partitions, one or more of which are materialized at a time.
+        problem: why the service could not take a parameter of this name and value; ``None`` if it can.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an argument that Fabric could not take.
     """
 
     def __init__(
-        self, asset: str, arguments: Mapping[str, Argument], *, partitioned: bool, ranges: bool = False
+        self,
+        asset: str,
+        arguments: Mapping[str, Argument],
+        *,
+        partitioned: bool,
+        ranges: bool = False,
+        problem: Callable[[str, Any], str | None] = parameter_problem,
     ) -> None:
         self._arguments = {
             name: _as_config_field(argument) if isinstance(argument, str | int | float) else argument
             for name, argument in arguments.items()
         }
         problems = [
-            problem
+            found
             for name, argument in self._arguments.items()
-            if (problem := _problem(name, argument, partitioned=partitioned, ranges=ranges))
+            if (found := _problem(name, argument, problem, partitioned=partitioned, ranges=ranges))
         ]
         seen: dict[str, str] = {}
         for name in arguments:
@@ -257,14 +264,21 @@ def _as_config_field(value: ParameterValue) -> ConfigField:
     return ConfigField(type(value), value, None)
 
 
-def _problem(name: str, argument: object, *, partitioned: bool, ranges: bool) -> str | None:
+def _problem(
+    name: str,
+    argument: object,
+    problem: Callable[[str, Any], str | None],
+    *,
+    partitioned: bool,
+    ranges: bool,
+) -> str | None:
     match argument:
         case ExitValueOf():
-            return parameter_problem(name, "")
+            return problem(name, "")
         case PartitionEdge():
             if not (partitioned or ranges):
                 return f"parameter {name!r} takes the begin or end of partitions, but the asset has none"
-            return parameter_problem(name, "")
+            return problem(name, "")
         case PartitionKey():
             if not partitioned:
                 return (
@@ -273,9 +287,9 @@ def _problem(name: str, argument: object, *, partitioned: bool, ranges: bool) ->
                     if ranges
                     else f"parameter {name!r} takes the partition key, but the asset has no partitions"
                 )
-            return parameter_problem(name, "")
+            return problem(name, "")
         case Fixed():
-            return parameter_problem(name, argument.value)
+            return problem(name, argument.value)
         case ConfigField():
             if argument.type not in _CONFIG_TYPES:
                 return (
@@ -283,9 +297,9 @@ def _problem(name: str, argument: object, *, partitioned: bool, ranges: bool) ->
                     "Fabric has not; it has str, int, float and bool"
                 )
             if argument.default is _REQUIRED:
-                return parameter_problem(name, argument.type())
+                return problem(name, argument.type())
             if type(argument.default) is not argument.type:
                 return f"parameter {name!r}: default {argument.default!r} is no {argument.type.__name__}"
-            return parameter_problem(name, argument.default)
+            return problem(name, argument.default)
         case _:
-            return parameter_problem(name, argument)
+            return problem(name, argument)

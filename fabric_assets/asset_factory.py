@@ -1,26 +1,27 @@
-"""The factory: a notebook in, an asset out."""
+"""One factory for every notebook asset: what is special about notebooks, in front of what all job assets share."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from fabric_assets.arguments import Argument, Arguments, launch_of
+from fabric_assets.arguments import Argument
 from fabric_assets.client.compute import ComputeSettings
-from fabric_assets.client.errors import FabricError
-from fabric_assets.instance_ledger import InstanceLedger
-from fabric_assets.materialization import check_results, failure, outcome_metadata
-from fabric_assets.past_durations import expected_seconds
+from fabric_assets.job_asset import (
+    RESOURCE_KEY,
+    WORKSPACE_METADATA,
+    JobAssetOptions,
+    JobStart,
+    build_job_asset,
+    name_problem,
+)
+from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.resource import FabricResource
 from fabric_assets.tables.metadata import table_metadata
 from fabric_assets.tables.names import LakehouseTable, table_definition
 
 NOTEBOOK_METADATA = "fabric/notebook"
-WORKSPACE_METADATA = "fabric/workspace"
-RESOURCE_KEY = "fabric"
-
-_COLUMN_LINEAGE = "dagster/column_lineage"
 
 
 def notebook_asset(
@@ -106,140 +107,69 @@ def notebook_asset(
     Raises:
         dagster.DagsterInvalidDefinitionError: an option that cannot work, with the asset's name.
     """
-    asset_key = dg.AssetKey.from_coercible(key)
-    name = asset_key.to_user_string()
-    _check_options(name, notebook, retry, retry_interval_seconds, timeout_seconds, compute)
-    single_run = backfill_policy is not None and backfill_policy.max_partitions_per_run != 1
-    one_partition = partitions_def is not None and not single_run
-    checked_arguments = Arguments(name, arguments or {}, partitioned=one_partition, ranges=single_run)
-    all_deps = list(deps)
-    checks = list(check_specs or ())
-    materialized_key = tables[0].key if tables else asset_key
-    # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its notebook anew.
-    policy = retry_policy or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
-    if tables and (table is not None or all_deps):
+    if tables and table is not None:
         raise dg.DagsterInvalidDefinitionError(
-            f"asset {name}: with `tables`, what it waits for and its table stand in the specs: "
-            "leave `deps` and `table` out"
+            f"asset {key}: with `tables`, each table stands in its spec: leave `table` out"
         )
-    all_deps += checked_arguments.upstream(all_deps)
-    specs = [spec.merge_attributes(deps=checked_arguments.upstream(spec.deps)) for spec in tables]
-    definition_metadata = {NOTEBOOK_METADATA: notebook, **table_definition(table, name), **(metadata or {})}
+    problems = [name_problem("notebook", notebook)]
+    if compute is not None and (problem := compute.problem()):
+        problems.append(f"compute: {problem}")
+    definition = {NOTEBOOK_METADATA: notebook, **table_definition(table, str(key))}
     if workspace:
-        definition_metadata[WORKSPACE_METADATA] = workspace
+        definition[WORKSPACE_METADATA] = workspace
 
-    async def load(context: dg.AssetExecutionContext) -> Any:
-        fabric: FabricResource = getattr(context.resources, resource_key)
-        partition = context.partition_key if one_partition else None
-        try:
-            outcome = await fabric.run_notebook_async(
-                notebook,
-                asset=name,
-                workspace=workspace,
-                parameters=checked_arguments.values(launch_of(context, name, partition)),
-                compute=compute,
-                timeout_seconds=timeout_seconds,
-                run_again_if_deduped=run_again_if_deduped,
-                expected_seconds=expected_seconds(context.instance, materialized_key, partition),
-                run_id=context.run.run_id,
-                log=context.log.log,
-                ledger=InstanceLedger(
-                    context.instance,
-                    context.run,
-                    str(context.op_execution_context.op_handle),
-                    asset_key,
-                    partition,
-                ),
-            )
-        except FabricError as error:
-            failed = failure(error)
-            if error.retriable and context.retry_number < policy.max_retries:
-                raise dg.RetryRequested(
-                    max_retries=policy.max_retries,
-                    seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
-                ) from failed
-            raise failed from None
-        known = outcome_metadata(outcome, attempts=context.retry_number + 1)
-        checked = check_results(outcome.exit_value, checks)
-
-        async def materialized(
-            key: dg.AssetKey, definition: Mapping[str, Any], checked: Sequence[dg.AssetCheckResult] = ()
-        ) -> dg.MaterializeResult:
-            asset = key.to_user_string()
-            log = context.log.log
-            told = await table_metadata(fabric, definition, asset=asset, workspace=workspace, log=log)
-            return _materialized(key, definition, {**known, **told}, checked)
-
-        if not tables:
-            return await materialized(asset_key, definition_metadata, checked)
-        first, *others = tables
-        return (
-            await materialized(first.key, first.metadata, checked),
-            *[await materialized(other.key, other.metadata) for other in others],
+    async def run(start: JobStart) -> JobOutcome:
+        fabric: FabricResource = start.resource
+        return await fabric.run_notebook_async(
+            notebook,
+            asset=start.asset,
+            workspace=workspace,
+            log=start.log,
+            ledger=start.ledger,
+            parameters=start.parameters,
+            compute=compute,
+            run_id=start.context.run.run_id,
+            **start.options,
         )
 
-    # Dagster would check the outputs against it, and it is one result or a tuple of them.
-    del load.__annotations__["return"]
-    op_options: dict[str, Any] = {
-        "config_schema": checked_arguments.config_schema,
-        "required_resource_keys": {resource_key, *asset_options.pop("required_resource_keys", ())},
+    options: JobAssetOptions = {
+        "deps": deps,
+        "arguments": arguments,
+        "retry": retry,
+        "retry_interval_seconds": retry_interval_seconds,
+        "timeout_seconds": timeout_seconds,
+        "description": description,
+        "group_name": group_name,
+        "owners": owners,
+        "tags": tags,
+        "kinds": kinds,
+        "metadata": metadata,
         "partitions_def": partitions_def,
         "backfill_policy": backfill_policy,
         "pool": pool,
-        "check_specs": checks or None,
+        "automation_condition": automation_condition,
+        "freshness_policy": freshness_policy,
+        "check_specs": check_specs,
+        "retry_policy": retry_policy,
+        "run_again_if_deduped": run_again_if_deduped,
         "op_tags": op_tags,
-        **asset_options,
+        "tables": tables,
+        "resource_key": resource_key,
+        "asset_options": asset_options,
     }
-    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition]
-    if tables:
-        op_name = re.sub(r"[^A-Za-z0-9_]", "_", "__".join(asset_key.path))
-        decorate = dg.multi_asset(name=op_name, specs=specs, description=description, **op_options)
-    else:
-        decorate = dg.asset(
-            key=asset_key,
-            deps=all_deps,
-            description=description or f"Loaded by the Fabric notebook {notebook}.",
-            group_name=group_name,
-            owners=owners,
-            tags=tags,
-            kinds=set(kinds),
-            metadata=definition_metadata,
-            automation_condition=automation_condition,
-            freshness_policy=freshness_policy,
-            **op_options,
-        )
-    return decorate(load)
+    return build_job_asset(
+        key,
+        run,
+        options,
+        definition_metadata=definition,
+        description=f"Loaded by the Fabric notebook {notebook}.",
+        problems=problems,
+        read_table=partial(read_lakehouse_table, workspace),
+    )
 
 
-def _materialized(
-    key: dg.AssetKey,
-    definition: Mapping[str, Any],
-    known: Mapping[str, Any],
-    checked: Sequence[dg.AssetCheckResult] = (),
-) -> dg.MaterializeResult:
-    # Dagster shows the lineage of columns from a materialization, not from a definition.
-    columns = {_COLUMN_LINEAGE: definition[_COLUMN_LINEAGE]} if _COLUMN_LINEAGE in definition else {}
-    return dg.MaterializeResult(asset_key=key, metadata={**columns, **known}, check_results=checked)
-
-
-def _check_options(
-    asset: str,
-    notebook: str,
-    retry: int,
-    retry_interval_seconds: float,
-    timeout_seconds: float | None,
-    compute: ComputeSettings | None,
-) -> None:
-    problems = []
-    if not notebook or notebook != notebook.strip():
-        problems.append(f"notebook {notebook!r} is no display name and no GUID")
-    if type(retry) is not int or retry < 0:
-        problems.append(f"retry must be a whole number from 0, it is {retry!r}")
-    if retry_interval_seconds < 0:
-        problems.append(f"retry_interval_seconds must not be negative, it is {retry_interval_seconds!r}")
-    if timeout_seconds is not None and timeout_seconds <= 0:
-        problems.append(f"timeout_seconds must be positive or None, it is {timeout_seconds!r}")
-    if compute is not None and (problem := compute.problem()):
-        problems.append(f"compute: {problem}")
-    if problems:
-        raise dg.DagsterInvalidDefinitionError(f"asset {asset}: " + "; ".join(problems))
+async def read_lakehouse_table(
+    workspace: str | None, start: JobStart, definition: Mapping[str, Any], asset: str
+) -> Mapping[str, Any]:
+    """What the Delta log tells of the table that an asset's definition names; see ``table_metadata``."""
+    return await table_metadata(start.resource, definition, asset=asset, workspace=workspace, log=start.log)

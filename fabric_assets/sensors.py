@@ -8,11 +8,12 @@ from functools import partial
 
 import dagster as dg
 
-from fabric_assets.asset_factory import NOTEBOOK_METADATA, WORKSPACE_METADATA
+from fabric_assets.asset_factory import NOTEBOOK_METADATA
 from fabric_assets.client.errors import FabricError
 from fabric_assets.client.models import JobInstance
 from fabric_assets.completion_cursor import Cursor, decide
 from fabric_assets.instance_ledger import claims
+from fabric_assets.job_asset import WORKSPACE_METADATA
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.completions import Completions, details, list_completions
 from fabric_assets.jobs.control import JobControl

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster.components import DefsStateConfig, DefsStateConfigArgs
 from pydantic import BaseModel, Field, PrivateAttr
 
-from fabric_assets.asset_factory import RESOURCE_KEY
+from fabric_assets.job_asset import RESOURCE_KEY
 from fabric_assets.component.asset_graph import GraphSettings, build_definitions
 from fabric_assets.component.connection_settings import (
     ConnectionSettings,

@@ -7,7 +7,7 @@ from typing import get_args
 
 import dagster as dg
 
-from fabric_assets.asset_factory import RESOURCE_KEY, WORKSPACE_METADATA
+from fabric_assets.job_asset import RESOURCE_KEY, WORKSPACE_METADATA
 from fabric_assets.resource import FabricResource
 from fabric_assets.tables.check_options import (
     READING,

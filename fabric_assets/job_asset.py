@@ -1,0 +1,253 @@
+"""What assets of all kinds of jobs share: arguments, ledger, retries, metadata, checks."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import dagster as dg
+
+from fabric_assets.arguments import Argument, Arguments, launch_of
+from fabric_assets.client.compute import parameter_problem
+from fabric_assets.client.errors import FabricError
+from fabric_assets.instance_ledger import InstanceLedger
+from fabric_assets.jobs.job import JobOutcome
+from fabric_assets.materialization import check_results, failure, outcome_metadata
+from fabric_assets.past_durations import expected_seconds
+
+RESOURCE_KEY = "fabric"
+WORKSPACE_METADATA = "fabric/workspace"
+
+_COLUMN_LINEAGE = "dagster/column_lineage"
+
+
+class JobAssetOptions(TypedDict, total=False):
+    """Options of every asset that a job instance materializes; ``notebook_asset`` tells what each one means."""
+
+    deps: Iterable[Any]
+    arguments: Mapping[str, Argument] | None
+    retry: int
+    retry_interval_seconds: float
+    timeout_seconds: float | None
+    description: str | None
+    group_name: str | None
+    owners: Sequence[str] | None
+    tags: Mapping[str, str] | None
+    kinds: Iterable[str]
+    metadata: Mapping[str, Any] | None
+    partitions_def: dg.PartitionsDefinition | None
+    backfill_policy: dg.BackfillPolicy | None
+    pool: str | None
+    automation_condition: dg.AutomationCondition | None
+    freshness_policy: dg.FreshnessPolicy | None
+    check_specs: Sequence[dg.AssetCheckSpec] | None
+    retry_policy: dg.RetryPolicy | None
+    run_again_if_deduped: bool
+    op_tags: Mapping[str, Any] | None
+    tables: Sequence[dg.AssetSpec]
+    resource_key: str
+    asset_options: Mapping[str, Any]
+    """Everything else that ``@dagster.asset`` takes."""
+
+
+@dataclass(frozen=True)
+class JobStart:
+    """One materialization that is about to start its job instance.
+
+    Attributes:
+        context: the step's context.
+        resource: the resource under the asset's ``resource_key``.
+        asset: name of the asset, for messages.
+        parameters: values of its arguments.
+        ledger: its notes.
+        options: what else every job has, for ``fabric_assets.jobs.job.Job``.
+    """
+
+    context: dg.AssetExecutionContext
+    resource: Any
+    asset: str
+    parameters: Mapping[str, Any]
+    ledger: InstanceLedger
+    options: Mapping[str, Any]
+
+    def log(self, level: int, text: str) -> None:
+        """Write a line to the run's log."""
+        self.context.log.log(level, text)
+
+
+Run = Callable[[JobStart], Awaitable[JobOutcome]]
+"""Starts the job instance and waits for its end; raises ``FabricError`` if it does not complete."""
+
+ReadTable = Callable[[JobStart, Mapping[str, Any], str], Awaitable[Mapping[str, Any]]]
+"""Metadata of the table that a definition's metadata names, for the asset of that name."""
+
+
+async def no_table(start: JobStart, definition: Mapping[str, Any], asset: str) -> Mapping[str, Any]:
+    """Nothing: the asset has no table that could be read."""
+    return {}
+
+
+def build_job_asset(
+    key: dg.AssetKey | str | Sequence[str],
+    run: Run,
+    options: JobAssetOptions,
+    *,
+    definition_metadata: Mapping[str, Any],
+    description: str,
+    problems: Iterable[str | None] = (),
+    argument_problem: Callable[[str, Any], str | None] = parameter_problem,
+    read_table: ReadTable = no_table,
+) -> dg.AssetsDefinition:
+    """An asset that is materialized by a job instance.
+
+    Args:
+        key: key of the asset.
+        run: starts the job instance and waits for its end.
+        options: see ``JobAssetOptions``.
+        definition_metadata: what is run, as metadata of the definition.
+        description: the description if ``options`` has none.
+        problems: what is wrong with the caller's own options.
+        argument_problem: why the service could not take a parameter of this name and value; ``None`` if it can.
+        read_table: tells of a table after the job instance has completed.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: an option that cannot work, with the asset's name.
+    """
+    asset_key = dg.AssetKey.from_coercible(key)
+    name = asset_key.to_user_string()
+    retry, retry_interval_seconds = options.get("retry", 1), options.get("retry_interval_seconds", 10.0)
+    timeout_seconds = options.get("timeout_seconds", 300.0)
+    _refuse(name, [*problems, *_problems(retry, retry_interval_seconds, timeout_seconds)])
+    partitions_def, backfill_policy = options.get("partitions_def"), options.get("backfill_policy")
+    single_run = backfill_policy is not None and backfill_policy.max_partitions_per_run != 1
+    one_partition = partitions_def is not None and not single_run
+    arguments = Arguments(
+        name,
+        options.get("arguments") or {},
+        partitioned=one_partition,
+        ranges=single_run,
+        problem=argument_problem,
+    )
+    tables, all_deps = options.get("tables", ()), list(options.get("deps", ()))
+    if tables and all_deps:
+        _refuse(name, ["with `tables`, what it waits for stands in their specs: leave `deps` out"])
+    all_deps += arguments.upstream(all_deps)
+    specs = [spec.merge_attributes(deps=arguments.upstream(spec.deps)) for spec in tables]
+    checks = list(options.get("check_specs") or ())
+    materialized_key = tables[0].key if tables else asset_key
+    resource_key = options.get("resource_key", RESOURCE_KEY)
+    # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its job anew.
+    policy = options.get("retry_policy") or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
+    metadata = {**definition_metadata, **(options.get("metadata") or {})}
+
+    async def load(context: dg.AssetExecutionContext) -> Any:
+        partition = context.partition_key if one_partition else None
+        step = str(context.op_execution_context.op_handle)
+        start = JobStart(
+            context=context,
+            resource=getattr(context.resources, resource_key),
+            asset=name,
+            parameters=arguments.values(launch_of(context, name, partition)),
+            ledger=InstanceLedger(context.instance, context.run, step, asset_key, partition),
+            options={
+                "timeout_seconds": timeout_seconds,
+                "run_again_if_deduped": options.get("run_again_if_deduped", False),
+                "expected_seconds": expected_seconds(context.instance, materialized_key, partition),
+            },
+        )
+        try:
+            outcome = await run(start)
+        except FabricError as error:
+            failed = failure(error)
+            if error.retriable and context.retry_number < policy.max_retries:
+                raise dg.RetryRequested(
+                    max_retries=policy.max_retries,
+                    seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
+                ) from failed
+            raise failed from None
+        known = outcome_metadata(outcome, attempts=context.retry_number + 1)
+        checked = check_results(outcome.exit_value, checks)
+
+        async def materialized(
+            key: dg.AssetKey, definition: Mapping[str, Any], checked: Sequence[dg.AssetCheckResult] = ()
+        ) -> dg.MaterializeResult:
+            told = await read_table(start, definition, key.to_user_string())
+            return _materialized(key, definition, {**known, **told}, checked)
+
+        if not tables:
+            return await materialized(asset_key, metadata, checked)
+        first, *others = tables
+        return (
+            await materialized(first.key, first.metadata, checked),
+            *[await materialized(other.key, other.metadata) for other in others],
+        )
+
+    # Dagster would check the outputs against it, and it is one result or a tuple of them.
+    del load.__annotations__["return"]
+    more = dict(options.get("asset_options") or {})
+    op_options: dict[str, Any] = {
+        "config_schema": arguments.config_schema,
+        "required_resource_keys": {resource_key, *more.pop("required_resource_keys", ())},
+        "partitions_def": partitions_def,
+        "backfill_policy": backfill_policy,
+        "pool": options.get("pool"),
+        "check_specs": checks or None,
+        "op_tags": options.get("op_tags"),
+        **more,
+    }
+    decorate: Callable[[Callable[..., Any]], dg.AssetsDefinition]
+    if tables:
+        op_name = re.sub(r"[^A-Za-z0-9_]", "_", "__".join(asset_key.path))
+        decorate = dg.multi_asset(
+            name=op_name, specs=specs, description=options.get("description"), **op_options
+        )
+    else:
+        decorate = dg.asset(
+            key=asset_key,
+            deps=all_deps,
+            description=options.get("description") or description,
+            group_name=options.get("group_name"),
+            owners=options.get("owners"),
+            tags=options.get("tags"),
+            kinds=set(options.get("kinds", ("fabric",))),
+            metadata=metadata,
+            automation_condition=options.get("automation_condition"),
+            freshness_policy=options.get("freshness_policy"),
+            **op_options,
+        )
+    return decorate(load)
+
+
+def name_problem(what: str, name: str) -> str | None:
+    """Why this can be no display name and no GUID of an item, ``None`` if it can."""
+    if name and name == name.strip():
+        return None
+    return f"{what} {name!r} is no display name and no GUID"
+
+
+def _materialized(
+    key: dg.AssetKey,
+    definition: Mapping[str, Any],
+    known: Mapping[str, Any],
+    checked: Sequence[dg.AssetCheckResult] = (),
+) -> dg.MaterializeResult:
+    # Dagster shows the lineage of columns from a materialization, not from a definition.
+    columns = {_COLUMN_LINEAGE: definition[_COLUMN_LINEAGE]} if _COLUMN_LINEAGE in definition else {}
+    return dg.MaterializeResult(asset_key=key, metadata={**columns, **known}, check_results=checked)
+
+
+def _problems(
+    retry: int, retry_interval_seconds: float, timeout_seconds: float | None
+) -> Iterable[str | None]:
+    if type(retry) is not int or retry < 0:
+        yield f"retry must be a whole number from 0, it is {retry!r}"
+    if retry_interval_seconds < 0:
+        yield f"retry_interval_seconds must not be negative, it is {retry_interval_seconds!r}"
+    if timeout_seconds is not None and timeout_seconds <= 0:
+        yield f"timeout_seconds must be positive or None, it is {timeout_seconds!r}"
+
+
+def _refuse(asset: str, problems: Iterable[str | None]) -> None:
+    found = [problem for problem in problems if problem]
+    if found:
+        raise dg.DagsterInvalidDefinitionError(f"asset {asset}: " + "; ".join(found))
