@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.possibilities import compatible, options_of
 from fabric_assets.lineage.session import MAX_SQL_CHARACTERS, BudgetExceededError, Session
+from fabric_assets.lineage.sql_identifiers import note_variable, with_identifiers
 from fabric_assets.lineage.sql_statements import StatementRunner, procedure_name
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.sql_text import (
@@ -92,7 +93,7 @@ def _run_text(
     session.sql_characters += len(attempts[0])
     if session.sql_characters > MAX_SQL_CHARACTERS:
         raise BudgetExceededError("the notebook holds too much SQL text; the analysis was stopped")
-    scripts = [split_statements(_with_holes(session, text), context.dialect) for text in attempts]
+    scripts = [split_statements(text, context.dialect) for text in attempts]
     if variables is None:
         variables = Variables(attempts[0] if context.dialect == "tsql" else "")
     frame = Frame()
@@ -101,7 +102,10 @@ def _run_text(
         if line is not None:
             session.line = line + offset + lead
         others = [script[number][1] for script in scripts[1:] if len(script) == len(scripts[0])]
-        renderings = [statement, *(without_comment(o)[1] for o in others)]
+        renderings = [
+            _with_names(session, text, context)
+            for text in (statement, *(without_comment(other)[1] for other in others))
+        ]
         frame = _run_statement(session, renderings, context, variables)
     return frame
 
@@ -119,8 +123,10 @@ def _run_dynamic(session: Session, value: object, context: SqlContext, variables
         session.sql_depth -= 1
 
 
-def _with_holes(session: Session, text: str) -> str:
-    """The text with identifiers for ``${name}``, which Spark takes from its configuration."""
+def _with_names(session: Session, text: str, context: SqlContext) -> str:
+    """The text with names for ``${name}``, which Spark takes from its configuration, and ``IDENTIFIER(...)``."""
+    if context.dialect == "spark" and "identifier" in text.lower():
+        text = with_identifiers(session, text, dict(context.parameters))
     if "${" not in text:
         return text
 
@@ -138,6 +144,8 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext, v
     setting = _SETTING.fullmatch(statement) if context.dialect == "spark" else None
     if setting:
         session.set(setting["name"], Const(setting["value"].strip()))
+    elif context.dialect == "spark":
+        note_variable(session, statement)
     if not statement or _HARMLESS.match(statement):
         return Frame()
 

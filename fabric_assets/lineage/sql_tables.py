@@ -46,7 +46,6 @@ class SqlTables:
         self._session = session
         self._context = context
         self._frames = {name.lower(): frame for name, frame in context.frames}
-        self._parameters = dict(context.parameters)
 
     def read(self, node: exp.Table) -> Frame:
         """Note that the table is read; what is known of it as a dataframe."""
@@ -103,34 +102,16 @@ class SqlTables:
         return found if isinstance(found, Table) else None
 
     def _name(self, node: exp.Table) -> str:
-        if isinstance(node.this, exp.Anonymous) and node.this.name.upper() == "IDENTIFIER":
-            name = self._identifier(node.this.expressions[0] if node.this.expressions else None)
-            return ".".join([*(part.name for part in node.parts[:-1]), name])
         parts = [_part(part) for part in node.parts]
         return ".".join(f"`{part}`" if not re.fullmatch(r"[\w$#@]+", part) else part for part in parts)
-
-    def _identifier(self, node: exp.Expr | None) -> str:
-        """The name in ``IDENTIFIER(...)``: a literal, a parameter marker, or several joined by ``||``."""
-        if isinstance(node, exp.Literal):
-            return node.name
-        if isinstance(node, exp.Paren):
-            return self._identifier(node.this)
-        if isinstance(node, exp.DPipe | exp.Add):
-            return self._identifier(node.left) + self._identifier(node.right)
-        if isinstance(node, exp.Concat):
-            return "".join(self._identifier(part) for part in node.expressions)
-        if isinstance(node, exp.Placeholder):
-            value = self._parameters.get(node.name.lower())
-            if value is not None:
-                return next(self._session.holes.renderings(value))
-            raise UnresolvedNameError(f"the parameter marker :{node.name}, whose value is not known here")
-        raise UnresolvedNameError("IDENTIFIER() of a value that is only known when the notebook runs")
 
     def _find(self, node: exp.Table) -> Table | Frame | None:
         """The table behind the name, a dataframe for a view, ``None`` for what is no table of a lakehouse."""
         session = self._session
-        if isinstance(node.this, exp.Func) and node.this.name.upper() != "IDENTIFIER":
+        if isinstance(node.this, exp.Func):
             return self._function(node.this)
+        if isinstance(node.this, exp.Placeholder):
+            raise UnresolvedNameError(f"the table name depends on {{{node.name}}}, which nothing fills here")
         name = self._name(node)
         unquoted = name.strip("`").lower()
         if unquoted in self._frames and not node.args.get("db"):

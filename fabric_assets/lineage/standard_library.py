@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, replaced
@@ -93,7 +94,7 @@ def call_standard_library(
         return Partial(first, tuple(arguments[1:]), tuple(keywords.items()))
     if name == "functools.reduce" and len(arguments) >= 2:
         return _reduced(interpreter, arguments)
-    if name in ("itertools.product", "itertools.chain"):
+    if name in ("itertools.product", "itertools.chain", "itertools.zip_longest"):
         return _iterated(interpreter, last, arguments)
     if name == "itertools.chain.from_iterable":
         items, complete = interpreter.iterate(first)
@@ -215,6 +216,9 @@ def _iterated(interpreter: "Interpreter", name: str, arguments: list[Any]) -> An
     complete = all(whole for _, whole in columns)
     if name == "chain":
         return Items([item for items, _ in columns for item in items], complete)
+    if name == "zip_longest":
+        longest = zip_longest(*(items for items, _ in columns), fillvalue=Unknown())
+        return Items([Items(list(row), kind="tuple") for row in longest], complete)
     rows: list[list[Any]] = [[]]
     for items, _ in columns:
         rows = [[*row, item] for row in rows for item in items]

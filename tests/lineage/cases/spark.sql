@@ -167,3 +167,13 @@ DROP TABLE IF EXISTS gold.t; DROP VIEW v
 
 -- reads: lake.a
 CREATE TEMP VIEW v AS SELECT * FROM a; DROP VIEW v
+
+-- reads: lake.a | writes: lake.b
+SET tgt = b; INSERT INTO ${tgt} SELECT * FROM a
+
+-- reads: lake.a | writes: lake.b lake.c silver.d
+DECLARE OR REPLACE VARIABLE tname STRING DEFAULT 'b'; INSERT INTO IDENTIFIER(tname) SELECT * FROM a;
+SET VAR tname = 'c'; INSERT INTO IDENTIFIER(tname) (x) SELECT x FROM IDENTIFIER('a'); TRUNCATE TABLE IDENTIFIER('silver' || '.d')
+
+-- reads: lake.a | unresolved: 2
+INSERT INTO IDENTIFIER(other) SELECT * FROM a; INSERT INTO {tbl} SELECT * FROM a
