@@ -14,6 +14,7 @@ from fabric_assets.local import (
     handlers_items,
     handlers_jobs,
     handlers_pages,
+    handlers_semantic_models,
     handlers_sql_endpoints,
     handlers_workspaces,
 )
@@ -26,6 +27,7 @@ ROUTES = [
     *handlers_jobs.ROUTES,
     *handlers_items.ROUTES,
     *handlers_sql_endpoints.ROUTES,
+    *handlers_semantic_models.ROUTES,
     *handlers_pages.ROUTES,
 ]
 
@@ -69,7 +71,7 @@ class _Routes:
         except Exception as error:  # one request's fault must not end the server
             if begun:
                 raise
-            await error_response(_api_error(error, scope), scope["request_id"])(scope, receive, watched)
+            await error_response(_api_error(error, scope), scope)(scope, receive, watched)
 
 
 def _api_error(error: Exception, scope: Scope) -> errors.ApiError:

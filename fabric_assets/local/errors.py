@@ -5,6 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+POWER_BI = "/v1.0/"
+RESOURCE_MANAGER = "/subscriptions/"
+_RESOURCE_MANAGER_CODES = {
+    "InvalidToken": "InvalidAuthenticationToken",
+    "TokenExpired": "ExpiredAuthenticationToken",
+}
+
 
 class LocalFabricError(Exception):
     """The local Fabric cannot be started, reached or used; the message says what to do."""
@@ -45,8 +52,13 @@ class ApiError(Exception):
     def __str__(self) -> str:
         return f"{self.error_code}: {self.message}"
 
-    def body(self, request_id: str) -> dict[str, Any]:
-        """The answer's JSON."""
+    def body(self, request_id: str, path: str) -> dict[str, Any]:
+        """The answer's JSON, in the form of the service whose path it is: Fabric, Power BI or Azure."""
+        if path.startswith((POWER_BI, RESOURCE_MANAGER)):
+            code = self.error_code
+            if path.startswith(RESOURCE_MANAGER):
+                code = _RESOURCE_MANAGER_CODES.get(code, code)
+            return {"error": {"code": code, "message": self.message}}
         return {
             "requestId": request_id,
             "errorCode": self.error_code,
@@ -102,6 +114,11 @@ def request_too_large(limit_bytes: int) -> ApiError:
 def invalid_parameter(message: str) -> ApiError:
     """A query parameter or a path segment that cannot be used."""
     return ApiError(400, "InvalidParameter", message)
+
+
+def bad_request(message: str) -> ApiError:
+    """A request that Power BI or Azure refuses."""
+    return ApiError(400, "InvalidRequest", message)
 
 
 def invalid_input(message: str) -> ApiError:

@@ -136,12 +136,10 @@ class Gate:
                 headers.setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
-        if await self._pass(scope, receive, answer, request_id, record):
+        if await self._pass(scope, receive, answer, record):
             record.status = None
 
-    async def _pass(
-        self, scope: Scope, receive: Receive, send: Send, request_id: str, record: RequestRecord
-    ) -> bool:
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, record: RequestRecord) -> bool:
         """Let a request through, or answer it here; returns whether the connection was broken."""
         fault = None
         try:
@@ -161,7 +159,7 @@ class Gate:
                 if scope["path"].startswith("/v1/"):
                     self._quota.check(scope["path"])
         except errors.ApiError as error:
-            await error_response(error, request_id)(scope, receive, send)
+            await error_response(error, scope)(scope, receive, send)
             return False
         self._on_request()
         await self._app(scope, receive, _nowhere if _replaces_answer(fault) else send)
@@ -174,9 +172,10 @@ class Gate:
         return False
 
 
-def error_response(error: errors.ApiError, request_id: str) -> Response:
-    """An error as Fabric answers it."""
-    return JSONResponse(error.body(request_id), status_code=error.status, headers=dict(error.headers))
+def error_response(error: errors.ApiError, scope: Scope) -> Response:
+    """An error as the service answers it whose path this is."""
+    body = error.body(scope["request_id"], scope["path"])
+    return JSONResponse(body, status_code=error.status, headers=dict(error.headers))
 
 
 def _replaces_answer(fault: Fault | None) -> bool:
