@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fabric_assets.client.compute import ComputeSettings
     from fabric_assets.component import FabricWorkspaceComponent
     from fabric_assets.executor import fabric_executor
+    from fabric_assets.item_assets import item_job_asset, pipeline_asset
     from fabric_assets.resource import FabricResource
     from fabric_assets.schedules import build_daily_schedule
     from fabric_assets.sensors import build_notebook_sensor
@@ -43,10 +44,12 @@ __all__ = [
     "exit_value_of",
     "fabric_executor",
     "fixed",
+    "item_job_asset",
     "notebook_asset",
     "partition_end",
     "partition_key",
     "partition_start",
+    "pipeline_asset",
 ]
 
 _MODULES = {
@@ -64,10 +67,12 @@ _MODULES = {
     "exit_value_of": "arguments",
     "fabric_executor": "executor",
     "fixed": "arguments",
+    "item_job_asset": "item_assets",
     "notebook_asset": "asset_factory",
     "partition_end": "arguments",
     "partition_key": "arguments",
     "partition_start": "arguments",
+    "pipeline_asset": "item_assets",
 }
 
 
