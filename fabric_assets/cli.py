@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fabric_assets.commands import importing, lineage
+from fabric_assets.commands import doctor, importing, lineage
 from fabric_assets.commands.output import CommandError, UsageError, note
 from fabric_assets.local import LocalFabricError, command
 
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 if it did what it was asked for, 1 if it could not or found something wrong (it is printed), 2 for wrong
-        arguments.
+        arguments, 130 if it was interrupted.
     """
     parser = argparse.ArgumentParser(
         prog="fabric-assets", description="Microsoft Fabric notebooks as Dagster assets."
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lineage.add_check(commands)
     importing.add_import(commands)
     importing.add_validate(commands)
+    doctor.add_doctor(commands)
     local = commands.add_parser(
         "local",
         help="run the embedded local Fabric in the foreground",
@@ -41,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CommandError, LocalFabricError) as error:
         note(f"fabric-assets: {error}")
         return 1
+    except KeyboardInterrupt:
+        note("fabric-assets: interrupted")
+        return 130
     except BrokenPipeError:
         # Whoever reads the output has seen enough; nothing may be written at exit any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
