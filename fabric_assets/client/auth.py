@@ -15,15 +15,11 @@ from fabric_assets.client.errors import (
     FabricError,
     FabricTransportError,
 )
+from fabric_assets.client.service_words import FABRIC, ServiceWords
 
 FABRIC_SCOPE = "https://api.fabric.microsoft.com/.default"
 
 _RENEW_BEFORE_SECONDS = 300.0
-
-_ROLE_HINT = (
-    "The identity needs at least the role Contributor in the workspace (to run notebooks), and the tenant setting "
-    "'Service principals can use Fabric APIs' if it is a service principal."
-)
 
 
 class TokenSource(Protocol):
@@ -42,14 +38,23 @@ class TokenSource(Protocol):
 
 
 class StaticToken:
-    """A ready token, from ``FABRIC_ACCESS_TOKEN`` or the local Fabric. It cannot be renewed."""
+    """A ready token, such as from ``FABRIC_ACCESS_TOKEN`` or the local Fabric. It cannot be renewed.
 
-    def __init__(self, token: str) -> None:
+    Args:
+        token: the token.
+        words: how messages speak of the service that it is for.
+
+    Raises:
+        FabricConfigError: it holds what no token has.
+    """
+
+    def __init__(self, token: str, words: ServiceWords = FABRIC) -> None:
         self._token = token.strip()
+        self._words = words
         # What cannot stand in a header would be quoted by the HTTP library's error.
         if re.fullmatch(r"[\x21-\x7e]+", self._token) is None:
             raise FabricConfigError(
-                "the access token that was configured (FABRIC_ACCESS_TOKEN or `access_token`) is empty or holds "
+                f"the access token that was configured ({words.token_setting}) is empty or holds "
                 "blanks, line breaks or other characters that no token has"
             )
 
@@ -61,18 +66,31 @@ class StaticToken:
         """
         if refused == self._token:
             raise FabricAuthError(
-                "Fabric refuses the access token that was configured (FABRIC_ACCESS_TOKEN or `access_token`): it has "
-                "expired, or it was issued for another service or tenant. A ready token lives for about an hour; "
+                f"{self._words.name} refuses the access token that was configured ({self._words.token_setting}): it "
+                "has expired, or it was issued for another service or tenant. A ready token lives for about an hour; "
                 "unset it to let azure-identity fetch and renew tokens."
             )
         return self._token
 
 
 class AzureIdentityToken:
-    """Tokens from azure-identity's default chain: environment, workload and managed identity, CLI, ..."""
+    """Tokens from azure-identity's default chain: environment, workload and managed identity, CLI, ...
 
-    def __init__(self, scope: str = FABRIC_SCOPE, *, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        scope: what they are for.
+        words: how messages speak of the service that they are for.
+        clock: the time, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        scope: str = FABRIC_SCOPE,
+        *,
+        words: ServiceWords = FABRIC,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._scope = scope
+        self._words = words
         self._clock = clock
         self._credential: object | None = None
         self._token: str | None = None
@@ -121,9 +139,9 @@ class AzureIdentityToken:
             token = self._credential.get_token(self._scope)
         except CredentialUnavailableError as error:
             raise FabricAuthError(
-                "No credentials for Fabric. azure-identity tried: "
+                f"No credentials for {self._words.name}. azure-identity tried: "
                 f"{error.message}\nSet AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, sign in with "
-                f"`az login`, or set FABRIC_ACCESS_TOKEN. {_ROLE_HINT}",
+                f"`az login`, or set {self._words.token_setting}. {self._words.needed}",
                 retriable=self._token is not None,
             ) from error
         except (ServiceRequestError, ServiceResponseError) as error:
@@ -133,7 +151,7 @@ class AzureIdentityToken:
         except AzureError as error:
             raise FabricAuthError(
                 f"Microsoft Entra gave no token for {self._scope}: {error.message}\nCheck tenant, client id and "
-                f"secret (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET). {_ROLE_HINT}"
+                f"secret (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET). {self._words.needed}"
             ) from error
         return token.token, float(token.expires_on)
 
@@ -160,11 +178,11 @@ class BearerAuth(httpx.Auth):
             yield request
 
 
-def refusal_hint(status_code: int) -> str:
+def refusal_hint(status_code: int, words: ServiceWords = FABRIC) -> str:
     """What to do about a 401 or 403."""
     if status_code == httpx.codes.UNAUTHORIZED:
-        return f"Fabric refused a fresh token too: wrong tenant, or the wrong kind of identity. {_ROLE_HINT}"
-    return _ROLE_HINT
+        return f"{words.name} refused a fresh token too: wrong tenant, or the wrong kind of identity. {words.needed}"
+    return words.needed
 
 
 def is_loopback(host: str) -> bool:
@@ -177,7 +195,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked_api_url(text: str) -> httpx.URL:
+def checked_api_url(text: str, words: ServiceWords = FABRIC) -> httpx.URL:
     """The API's base URL, without a trailing slash.
 
     Raises:
@@ -186,16 +204,18 @@ def checked_api_url(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text.strip().rstrip("/"))
     except (httpx.InvalidURL, TypeError) as error:
-        raise FabricConfigError(f"the Fabric API URL is no URL: {text!r} ({error})") from error
+        raise FabricConfigError(f"the {words.name} API URL is no URL: {text!r} ({error})") from error
     if url.scheme not in {"http", "https"} or not url.host:
         raise FabricConfigError(
-            f"the Fabric API URL must look like https://api.fabric.microsoft.com/v1, it is {text!r}"
+            f"the {words.name} API URL must look like {words.example_url}, it is {text!r}"
         )
     if url.userinfo or url.query or url.fragment:
-        raise FabricConfigError("the Fabric API URL must not hold a user, a password, a query or a fragment")
+        raise FabricConfigError(
+            f"the {words.name} API URL must not hold a user, a password, a query or a fragment"
+        )
     if url.scheme == "http" and not is_loopback(url.host):
         raise FabricConfigError(
-            f"the Fabric API URL {text!r} is plain http: a token would travel in the open. Use https "
+            f"the {words.name} API URL {text!r} is plain http: a token would travel in the open. Use https "
             "(plain http is for hosts of this machine only, such as 127.0.0.1)."
         )
     return url

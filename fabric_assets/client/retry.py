@@ -83,9 +83,10 @@ notice: ContextVar[Callable[[str, int], None] | None] = ContextVar("notice", def
 
 
 class Patience:
-    """Tells once when a request has to be repeated for longer, and once when there is an answer again."""
+    """Tells once when a request has to be repeated for longer, and once when ``service`` answers again."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: str = "Fabric") -> None:
+        self._service = service
         self._failures = 0
         self._since = time.monotonic()
         self._told = False
@@ -96,12 +97,12 @@ class Patience:
         long = self._failures > 1 or (not isinstance(wait, bool) and wait > _WORTH_A_LINE_SECONDS)
         if long and not self._told and (tell := notice.get()):
             self._told = True
-            tell(f"waiting for Fabric to answer: {error}", logging.WARNING)
+            tell(f"waiting for {self._service} to answer: {error}", logging.WARNING)
 
     def answered(self) -> None:
         """There is an answer."""
         if self._told and (tell := notice.get()):
-            tell(f"Fabric answers again after {time.monotonic() - self._since:.0f} s", logging.INFO)
+            tell(f"{self._service} answers again after {time.monotonic() - self._since:.0f} s", logging.INFO)
 
 
 def attempts(

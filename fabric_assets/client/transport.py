@@ -27,6 +27,7 @@ from fabric_assets.client.retry import (
     parse_retry_after,
     wait_before_repeating_read,
 )
+from fabric_assets.client.service_words import FABRIC, ServiceWords
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -37,7 +38,10 @@ _LONGEST_QUOTED_BODY = 400
 
 
 class Transport:
-    """Sends requests to one Fabric API as one identity. See ``FabricClient`` for the arguments."""
+    """Sends requests to one API as one identity. See ``FabricClient`` for the arguments.
+
+    ``words`` is how messages speak of the service.
+    """
 
     def __init__(
         self,
@@ -48,8 +52,10 @@ class Transport:
         patience_seconds: float,
         gate: CallGate,
         network: httpx.AsyncBaseTransport | None,
+        words: ServiceWords = FABRIC,
     ) -> None:
-        base_url = checked_api_url(api_url)
+        base_url = checked_api_url(api_url, words)
+        self._words = words
         self._patience_seconds = patience_seconds
         self._gate = gate
         self._clock_offset: timedelta | None = None
@@ -163,7 +169,7 @@ class Transport:
 
         ``check`` raises ``FabricTransportError`` for an answer that looks like a success and is none.
         """
-        patience = Patience()
+        patience = Patience(self._words.name)
         limit = self._patience_seconds if patience_seconds is None else patience_seconds
         async for attempt in attempts(wait_before, limit, patience):
             with attempt:
@@ -199,15 +205,13 @@ class Transport:
                 f"{type(error).__name__} {error}".rstrip(),
                 may_have_arrived=not never_sent,
             ) from error
-        _log.debug(
-            "%s %s -> %s (request %s)", method, path, response.status_code, response.headers.get("RequestId")
-        )
+        _log.debug("%s %s -> %s (request %s)", method, path, response.status_code, _request_id(response))
         if response.is_success:
             # The clock of a gateway that answers in Fabric's place says nothing about Fabric's.
             if date := parse_http_date(response.headers.get("Date")):
                 self._clock_offset = date - datetime.now(UTC)
             return response
-        refusal = _refusal(method, path, response)
+        refusal = _refusal(method, path, response, self._words)
         if isinstance(refusal, FabricThrottledError):
             self._gate.refused(group, refusal.retry_after_seconds)
         raise refusal
@@ -241,13 +245,18 @@ def parsed(response: httpx.Response, parse: Callable[[dict[str, Any]], T]) -> T:
 
 
 def not_fabrics(response: httpx.Response) -> FabricTransportError:
-    """The error for an answer that has the status of a success and is not Fabric's."""
+    """The error for an answer that has the status of a success and is not the service's."""
     return FabricTransportError(
         f"{response.request.method} {response.request.url.path} answered {response.status_code} with something "
-        f"that is not Fabric's: {_quoted(response)!r}",
+        f"that is not the service's: {_quoted(response)!r}",
         may_have_arrived=True,
-        request_id=response.headers.get("RequestId"),
+        request_id=_request_id(response),
     )
+
+
+def _request_id(response: httpx.Response) -> str | None:
+    """Fabric's id of a request, or Azure Resource Manager's."""
+    return response.headers.get("RequestId") or response.headers.get("x-ms-request-id")
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:
@@ -264,8 +273,8 @@ def _without_token(text: str, response: httpx.Response) -> str:
     return text.replace(token, "(token)") if token else text
 
 
-def _refusal(method: str, path: str, response: httpx.Response) -> FabricError:
-    """The error for an answer that is no success; the body may be Fabric's JSON or a gateway's HTML."""
+def _refusal(method: str, path: str, response: httpx.Response, words: ServiceWords) -> FabricError:
+    """The error for an answer that is no success; the body may be the service's JSON or a gateway's HTML."""
     status = response.status_code
     try:
         body = response.json()
@@ -273,14 +282,19 @@ def _refusal(method: str, path: str, response: httpx.Response) -> FabricError:
         body = None
     if not isinstance(body, dict):
         body = {"message": _quoted(response)}
+    if isinstance(error := body.get("error"), dict):
+        # How Azure Resource Manager and Power BI write it.
+        body = {"errorCode": error.get("code"), "message": error.get("message"), **body}
     code = body.get("errorCode") or response.headers.get("x-ms-public-api-error-code")
-    request_id = body.get("requestId") or response.headers.get("RequestId")
+    request_id = body.get("requestId") or _request_id(response)
     message = f"{method} {path} was refused with {status} {code or response.reason_phrase}: {body.get('message') or ''}"
     message = _without_token(message, response)
     if request_id:
         message += f" (request {request_id})"
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return FabricAuthError(f"{message}\n{refusal_hint(status)}", error_code=code, request_id=request_id)
+        return FabricAuthError(
+            f"{message}\n{refusal_hint(status, words)}", error_code=code, request_id=request_id
+        )
     kind = {404: FabricNotFoundError, 429: FabricThrottledError}.get(status, FabricApiError)
     return kind(
         message,
