@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from fabric_assets.local import (
     errors,
+    handlers_data_factory,
     handlers_items,
     handlers_jobs,
     handlers_pages,
@@ -28,6 +29,7 @@ ROUTES = [
     *handlers_items.ROUTES,
     *handlers_sql_endpoints.ROUTES,
     *handlers_semantic_models.ROUTES,
+    *handlers_data_factory.ROUTES,
     *handlers_pages.ROUTES,
 ]
 

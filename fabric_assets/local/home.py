@@ -18,6 +18,7 @@ class LocalHome:
         state.db                                     job instances, ids, sessions
         workspaces/<workspace>/                      items in Fabric's Git format, folders may be nested
         onelake/<workspace>/<lakehouse>.Lakehouse/   Files/ and Tables/, as OneLake names them
+        factories/<factory>/<pipeline>.json          what runs of a Data Factory's pipeline do (simulated)
         job_instances/<job instance id>/             notebook.ipynb, notebook.html, kernel.log
     """
 
@@ -47,6 +48,11 @@ class LocalHome:
     def onelake(self) -> Path:
         """One folder a workspace, in it one a lakehouse."""
         return self.root / "onelake"
+
+    @property
+    def factories(self) -> Path:
+        """One folder an Azure Data Factory, in it one JSON file a pipeline: what its simulated runs do."""
+        return self.root / "factories"
 
     def lakehouse(self, workspace: str, lakehouse: str) -> Path:
         """The folder that holds ``Files`` and ``Tables`` of a lakehouse, given exact display names."""

@@ -28,7 +28,7 @@ class Choices(Generic[_Entry]):
 
     def __init__(self, entries: Sequence[_Entry], otherwise: _Entry, seed: int) -> None:
         self._entries = entries
-        self._otherwise = otherwise
+        self.otherwise = otherwise
         self._seed = seed
         self._starts: Counter[str] = Counter()
 
@@ -42,7 +42,7 @@ class Choices(Generic[_Entry]):
         self._starts[key] += 1
         nth = self._starts[key]
         entry = next(
-            (entry for entry in self._entries if entry.nth in (None, nth) and fits(entry)), self._otherwise
+            (entry for entry in self._entries if entry.nth in (None, nth) and fits(entry)), self.otherwise
         )
         # Drawn from the key and the number of the start, so that the order of other starts changes nothing.
         draw = random.Random(f"{self._seed}/{key}/{nth}")  # noqa: S311
