@@ -1,13 +1,8 @@
-"""The reference in docs/asset-graph.md, made from the models: ``python -m tests.component.reference`` writes it."""
+"""The component's part of docs/configuration.md, made from the models."""
 
-from pathlib import Path
 from typing import Any
 
 from fabric_assets import FabricWorkspaceComponent
-
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "asset-graph.md"
-BEGIN = "<!-- reference: made by `python -m tests.component.reference` -->\n"
-END = "<!-- end of reference -->\n"
 
 _SECTIONS = {
     "": "`attributes`",
@@ -39,11 +34,6 @@ def reference() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def written() -> str:
-    """The reference as it stands in the document."""
-    return DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].strip() + "\n"
-
-
 def _row(key: str, value: dict[str, Any], schema: dict[str, Any]) -> str:
     text = value.get("description") or schema["$defs"][value["$ref"].rpartition("/")[2]]["description"]
     default = value.get("default")
@@ -54,15 +44,3 @@ def _row(key: str, value: dict[str, Any], schema: dict[str, Any]) -> str:
     )
     text = " ".join(text.replace("``", "`").split()).replace("|", "\\|")
     return f"| `{key}` | {shown} | {text} |"
-
-
-def main() -> None:
-    """Put the reference into the document."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{reference()}\n{END}{after}", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

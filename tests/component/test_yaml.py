@@ -16,7 +16,6 @@ from fabric_assets import FabricWorkspaceComponent
 from fabric_assets.component import settings
 from fabric_assets.importers import JobEntry, Project, import_file
 from fabric_assets.lineage import AllowRule, IgnoreRule, LineageConfig, LookupRule, WriterRule
-from tests.component import reference
 from tests.component.places import component, definitions, members, order, shop, specs
 
 ISSUE = """
@@ -263,18 +262,3 @@ def test_post_processing_reaches_the_assets(tmp_path: Path) -> None:
         shop(place / "workspace")
         with sandbox.build_all_defs() as made:
             assert specs(made)["DimStore"].automation_condition == dg.AutomationCondition.eager()
-
-
-def test_the_documentation_has_every_key() -> None:
-    assert reference.written() == reference.reference(), "python -m tests.component.reference"
-
-
-def test_the_examples_of_the_documentation_are_valid() -> None:
-    validator = Draft202012Validator(schema())
-    blocks = re.findall(r"```yaml\n(.*?)```", reference.DOCUMENT.read_text(), re.DOTALL)
-    read = [yaml.safe_load(block) for block in blocks]
-    checked = [block.get("attributes", block) for block in read if isinstance(block, dict)]
-
-    assert len(checked) == 4
-    for attributes in checked:
-        assert list(validator.iter_errors(attributes)) == []
