@@ -9,9 +9,11 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.engine import make_url
 
 from fabric_assets.executor.thread_interruption import ThreadInterruption
 
@@ -43,6 +45,8 @@ try:
         get_step_dependency_config_field,
     )
     from dagster._core.execution.tags import get_tag_concurrency_limits_config
+    from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+    from dagster._core.storage.runs.sqlite import SqliteRunStorage
     from dagster._utils.error import serializable_error_info_from_exc_info
     from dagster._utils.interrupts import pop_captured_interrupt
 except ImportError as error:
@@ -176,3 +180,12 @@ def hook_events(context: StepExecutionContext, events: Sequence[DagsterEvent]) -
 def interrupted(steps: Iterable[str]) -> EngineEventData:
     """Event data that names the steps which an interruption found at work."""
     return EngineEventData.interrupted(sorted(steps))
+
+
+def sqlite_files(instance: dg.DagsterInstance, run_id: str) -> Iterator[Path]:
+    """The files of Dagster's SQLite storage that take a run's events and keys; none of another storage."""
+    if isinstance(events := instance.event_log_storage, SqliteEventLogStorage):
+        for shard in (run_id, "index"):
+            yield Path(events.path_for_shard(shard))
+    if isinstance(runs := instance.run_storage, SqliteRunStorage):
+        yield Path(make_url(runs._conn_string).database or "")  # noqa: SLF001

@@ -17,6 +17,7 @@ from fabric_assets.executor.dagster_internals import (
 )
 from fabric_assets.executor.engine import CLEAN_UP_SECONDS, Engine, Limits
 from fabric_assets.executor.engine_thread import EngineThread
+from fabric_assets.executor.open_databases import databases_kept_open
 
 
 class OneProcessExecutor(dg.Executor):
@@ -87,7 +88,8 @@ class OneProcessExecutor(dg.Executor):
             )
 
         thread = EngineThread(events, engine.interrupt, patience_seconds=CLEAN_UP_SECONDS + 15)
-        yield from thread.items()
+        with databases_kept_open(plan_context.instance, plan_context.run_id):
+            yield from thread.items()
         yield DagsterEvent.engine_event(
             plan_context,
             f"Finished steps in one process (pid: {pid})",
