@@ -78,7 +78,11 @@ def show_lineage(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Print what is wrong."""
+    from fabric_assets.lineage.stale_rules import stale_rules
+
     lineage, config = _read(options)
+    for section, number, problem in stale_rules(lineage.notebooks, config.lineage):
+        note(f"--config {options.config}: lineage.{section}.{number}: {problem}")
     graph = config.graph(lineage)
     problems = [f"{cycle}" for cycle in graph.cycles]
     problems += [_explained(str(race)) for race in graph.races]

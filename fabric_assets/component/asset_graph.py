@@ -83,12 +83,12 @@ class _Builder:
         self._dependencies = connect(graph, self._entries, self._names, settings.where)
         self._jobs = members_of_jobs(settings.jobs, selection, self._names, settings.where)
         self._measures = self._resolve_races()
-        refuse_cycle(self._dependencies)
+        refuse_cycle(self._dependencies, settings.where)
         self._waits = self._dependencies.waits()
         self._producers = self._find_producers()
 
     def definitions(self) -> dg.Definitions:
-        assets: list[Any] = [self._asset(entry) for entry in self._entries]
+        assets: list[Any] = [self._checked_asset(entry) for entry in self._entries]
         external = self._external_tables() if self._settings.external_tables else []
         jobs = build_jobs(self._jobs, self._keys, self._settings.jobs)
         return dg.Definitions(assets=[*assets, *external], jobs=jobs)
@@ -207,6 +207,13 @@ class _Builder:
         return writers
 
     # Assets
+
+    def _checked_asset(self, entry: Entry) -> dg.AssetsDefinition:
+        try:
+            return self._asset(entry)
+        except dg.DagsterInvalidDefinitionError as error:
+            place = self._settings.where("notebooks", entry.key)
+            raise dg.DagsterInvalidDefinitionError(f"{place}: {error}") from error
 
     def _asset(self, entry: Entry) -> dg.AssetsDefinition:
         spec = self._described_spec(entry)

@@ -5,13 +5,12 @@ import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import dagster as dg
 from dagster.components import DefsStateConfig, DefsStateConfigArgs
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
-from fabric_assets.job_asset import RESOURCE_KEY
 from fabric_assets.component.asset_graph import GraphSettings, build_definitions
 from fabric_assets.component.connection_settings import (
     ConnectionSettings,
@@ -29,8 +28,10 @@ from fabric_assets.component.settings import (
     NotebookSettings,
     Races,
 )
-from fabric_assets.component.templates import Places, resolve_attributes, yaml_model
+from fabric_assets.component.templates import Places, refuse_double_keys, resolve_attributes, yaml_model
+from fabric_assets.job_asset import RESOURCE_KEY
 from fabric_assets.lineage import Lineage, LineageConfig, LineageConfigError
+from fabric_assets.lineage.stale_rules import stale_rules
 from fabric_assets.live_workspace import LiveWorkspace, StateError, fetch_workspace
 from fabric_assets.notebook_lineage import lineage_of_folder, lineage_of_live, seed_cache
 from fabric_assets.translator import NotebookTranslator
@@ -41,6 +42,11 @@ LIVE = "live"
 _NO_REFRESH = DefsStateConfigArgs(
     management_type=DefsStateConfigArgs.local_filesystem().management_type, refresh_if_dev=False
 )
+
+
+def _unset(value: Any) -> Any:
+    """What is left empty in YAML (``Load_X:``) has no settings of its own."""
+    return {} if value is None else value
 
 
 @dg.scaffold_with(FabricWorkspaceScaffolder)
@@ -82,7 +88,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
     defaults: DefaultSettings = Field(
         default=DefaultSettings(), description="What holds for every notebook that does not say otherwise."
     )
-    notebooks: dict[str, NotebookSettings] = Field(
+    notebooks: dict[str, Annotated[NotebookSettings, BeforeValidator(_unset)]] = Field(
         default={},
         description="What holds for single notebooks, by display name; each named one is an asset.",
     )
@@ -133,11 +139,28 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: Any) -> "FabricWorkspaceComponent":
         """The component from its YAML; remembers where each key stands, for errors."""
+        refuse_double_keys(context)
         component = cls(**resolve_attributes(cls, context, model))
         component._where = Places(context)
+        component._refuse_unclear()
         if component.source and component.source != LIVE:
             component._folder = context.resolve_source_relative_path(component.source)
         return component
+
+    def _refuse_unclear(self) -> None:
+        if self.source is not None and not self.source.strip():
+            raise dg.DagsterInvalidDefinitionError(
+                f"{self._where('source')}: it is empty; name a folder, or `live`"
+            )
+        if self.resource and self.connection.model_fields_set:
+            raise dg.DagsterInvalidDefinitionError(
+                f"{self._where('connection')}: with `resource: {self.resource}` it would not count; configure that "
+                "resource, or take `resource` away"
+            )
+        if self.source is None and not self.notebooks:
+            _log.warning(
+                "%s: neither `source` nor `notebooks` names a notebook, so there are no assets", self._where()
+            )
 
     @property
     def defs_state_config(self) -> DefsStateConfig:
@@ -173,6 +196,8 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
             if live is None:
                 return dg.Definitions()
         lineage = self._lineage(live)
+        if lineage is not None:
+            self._tell_stale_rules(lineage)
         graph = lineage.graph if lineage else None
         selection = select(
             graph, notebooks=self.notebooks, include=self.include, exclude=self.exclude, where=self._where
@@ -253,6 +278,10 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         except LineageConfigError as error:
             raise dg.DagsterInvalidDefinitionError(f"{self._where('lineage')}: {error}") from error
         return config
+
+    def _tell_stale_rules(self, lineage: Lineage) -> None:
+        for section, number, problem in stale_rules(lineage.notebooks, lineage.config):
+            _log.warning("%s: %s", self._where("lineage", section, number), problem)
 
     def _source_folder(self) -> Path | None:
         if self.source is None or self.source == LIVE:

@@ -105,11 +105,11 @@ def connect(graph: Graph | None, entries: Sequence[Entry], names: Names, where: 
             for downstream in by_node[edge.downstream]:
                 if (downstream, upstream) not in found.configured:
                     found.tables[upstream, downstream].append(edge.table)
-    refuse_cycle(found)
+    refuse_cycle(found, where)
     return found
 
 
-def refuse_cycle(dependencies: Dependencies) -> None:
+def refuse_cycle(dependencies: Dependencies, where: Places) -> None:
     """See that no entries wait for each other.
 
     Raises:
@@ -125,6 +125,10 @@ def refuse_cycle(dependencies: Dependencies) -> None:
     steps = list(pairwise(cycle))
     text = cycle[0] + "".join(f" -> ({_because(dependencies, pair)}) -> {pair[1]}" for pair in steps)
     derived = [pair for pair in steps if pair not in dependencies.configured]
+    configured = [
+        where("notebooks", later, "deps") for pair in steps if pair not in derived for later in pair[1:]
+    ]
+    place = f"{configured[-1]}: " if configured else ""
     advice = "Take one of the configured `deps` away."
     if derived:
         upstream, downstream = derived[-1]
@@ -134,7 +138,7 @@ def refuse_cycle(dependencies: Dependencies) -> None:
             f"table: {table}}}]}}` leaves a dependency out, and `notebooks: {{{upstream}: {{deps: [{downstream}]}}}}` "
             "turns it around."
         )
-    raise dg.DagsterInvalidDefinitionError(f"notebooks wait for each other: {text}. {advice}")
+    raise dg.DagsterInvalidDefinitionError(f"{place}notebooks wait for each other: {text}. {advice}")
 
 
 def _because(dependencies: Dependencies, pair: tuple[str, str]) -> str:

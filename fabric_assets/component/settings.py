@@ -4,12 +4,22 @@ What an importer writes is a part of it: these models extend those of ``fabric_a
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from fabric_assets.asset_names import NameRules
 from fabric_assets.client.compute import ComputeSettings
+from fabric_assets.component.asset_values import check_asset_value, check_fields
 from fabric_assets.importers.project import NotebookDefaults, NotebookEntry
 
 Races = Literal["order", "pool", "report"]
@@ -53,6 +63,11 @@ class DefaultSettings(NotebookDefaults):
     session_tag: str | None = None
     compute: ComputeSettings | None = None
 
+    @field_validator("group_name", "kinds", "owners", "tags", "pool")
+    @classmethod
+    def _as_dagster_has_it(cls, value: Any, info: ValidationInfo) -> Any:
+        return check_asset_value(str(info.field_name), value)
+
 
 class NotebookSettings(NotebookEntry):
     """One notebook with one set of arguments: one asset. What is unset comes from ``defaults``.
@@ -74,6 +89,11 @@ class NotebookSettings(NotebookEntry):
     compute: ComputeSettings | None = None
     assets: AssetsFor | None = None
 
+    @field_validator("name", "group_name", "kinds", "owners", "tags", "pool")
+    @classmethod
+    def _as_dagster_has_it(cls, value: Any, info: ValidationInfo) -> Any:
+        return check_asset_value(str(info.field_name), value)
+
 
 class KeyPattern(_Model):
     """Makes keys from the names of notebooks.
@@ -85,6 +105,11 @@ class KeyPattern(_Model):
 
     notebook: RegularExpression
     key: Name
+
+    @field_validator("key")
+    @classmethod
+    def _of_groups(cls, value: str, info: ValidationInfo) -> str:
+        return check_fields(value, info.data.get("notebook"))
 
 
 class KeySettings(_Model):
@@ -101,6 +126,11 @@ class KeySettings(_Model):
     verbs: list[str] = ["load"]
     patterns: list[KeyPattern] = []
     key_prefix: list[str] = []
+
+    @field_validator("key_prefix")
+    @classmethod
+    def _as_dagster_has_it(cls, value: list[str]) -> Any:
+        return check_asset_value("key_prefix", value)
 
     def rules(self) -> NameRules:
         """The rules."""
@@ -119,6 +149,11 @@ class WriterEntry(_Model):
     call: Name
     table: Name
 
+    @field_validator("table")
+    @classmethod
+    def _of_arguments(cls, value: str) -> str:
+        return check_fields(value)
+
 
 class LookupEntry(_Model):
     """Calls of a function read a table for each column of the dataframe that they get.
@@ -132,6 +167,11 @@ class LookupEntry(_Model):
     call: Name
     column: RegularExpression
     table: Name
+
+    @field_validator("table")
+    @classmethod
+    def _of_groups(cls, value: str, info: ValidationInfo) -> str:
+        return check_fields(value, info.data.get("column"), by_number=False)
 
 
 class IgnoreEntry(_Model):
@@ -147,6 +187,14 @@ class IgnoreEntry(_Model):
     downstream: str = ""
     table: str = ""
 
+    @model_validator(mode="after")
+    def _not_all(self) -> Self:
+        if not (self.upstream or self.downstream or self.table):
+            raise ValueError(
+                "this would leave out every dependency: name `upstream`, `downstream` or `table`"
+            )
+        return self
+
 
 class AllowEntry(_Model):
     """A race that is accepted.
@@ -160,6 +208,12 @@ class AllowEntry(_Model):
     reason: Name
     table: str = ""
     notebooks: list[str] = []
+
+    @model_validator(mode="after")
+    def _not_all(self) -> Self:
+        if not (self.table or self.notebooks):
+            raise ValueError("this would accept every race: name the `table` or the `notebooks`")
+        return self
 
 
 class LineageSettings(_Model):

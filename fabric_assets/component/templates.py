@@ -9,9 +9,11 @@ import re
 import types
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import dagster as dg
+import yaml  # type: ignore[import-untyped]
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -90,8 +92,40 @@ def _explain(context: dg.ResolutionContext, error: ValidationError) -> str:
     lines = []
     for entry in error.errors(include_url=False, include_context=False):
         path = [*context.path, *(part for part in entry["loc"] if isinstance(part, str | int))]
-        lines.append(f"{_place(context, path)}: {entry['msg']}, it is {entry['input']!r}")
+        message = entry["msg"].removeprefix("Value error, ").rstrip(".")
+        lines.append(f"{_place(context, path)}: {message}, it is {entry['input']!r}")
     return "\n".join(lines)
+
+
+def refuse_double_keys(context: dg.ResolutionContext) -> None:
+    """Refuse a file with a key that stands twice in one place: YAML takes the last one, and the other is lost.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: it has one.
+    """
+    tree = context.source_position_tree
+    if tree is None:
+        return
+    file = tree.position.filename
+    try:
+        documents = list(yaml.compose_all(Path(file).read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError):
+        return  # refused elsewhere, with its place
+    nodes: list[Any] = [node for node in documents if node is not None]
+    for node in nodes:
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            nodes.append(value)
+            line = key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode) and first.setdefault(key.value, line) != line:
+                raise dg.DagsterInvalidDefinitionError(
+                    f"{file}:{line}, {key.value}: this key stands in line {first[key.value]} already; only one "
+                    "of the two would count"
+                )
 
 
 class Places:
@@ -172,6 +206,8 @@ def yaml_type(kind: Any) -> Any:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _yaml_model_of_dataclass(kind)
     if origin is Annotated:
+        if isinstance(args[0], type) and issubclass(args[0], BaseModel):
+            return yaml_type(args[0]) | None  # what is left empty is not set
         return kind if args[0] is str else kind | Template
     if origin in (Union, types.UnionType):
         return Union[tuple(yaml_type(arg) for arg in args)]  # noqa: UP007 -- of a tuple

@@ -130,7 +130,7 @@ def build_graph(
     """
     nodes = _named(notebooks)
     ignored = tuple(ignore)
-    edges = tuple(edge for edge in _edges(nodes) if not _is_ignored(edge, ignored))
+    edges = tuple(edge for edge in _edges(nodes) if not is_ignored(edge, ignored))
     written = {table for lineage in nodes.values() for table in lineage.writes}
     external = {table for lineage in nodes.values() for table in lineage.reads} - written
     orchestrators = tuple(sorted(name for name, lineage in nodes.items() if lineage.is_orchestrator))
@@ -198,7 +198,8 @@ def _includes(caller: NotebookLineage, helper: NotebookLineage) -> bool:
     return any(name.rpartition("/")[2].lower() == wanted for name in caller.includes)
 
 
-def _is_ignored(edge: Edge, rules: Sequence[IgnoreRule]) -> bool:
+def is_ignored(edge: Edge, rules: Sequence[IgnoreRule]) -> bool:
+    """Whether one of the rules leaves the dependency out."""
     return any(
         rule.upstream in ("", edge.upstream)
         and rule.downstream in ("", edge.downstream)

@@ -113,6 +113,73 @@ def test_a_defs_yaml_reads_its_folder(tmp_path: Path, monkeypatch: pytest.Monkey
         pytest.param(
             "  connection:\n    capcity: F8\n", 4, "connection.capcity", "Extra inputs", id="connection"
         ),
+        pytest.param(
+            "  defaults:\n    owners: [bi]\n", 4, "defaults.owners", "Invalid owner 'bi'", id="owner"
+        ),
+        pytest.param("  defaults:\n    tags: {'a b': x}\n", 4, "defaults.tags", "invalid tag keys", id="tag"),
+        pytest.param("  defaults:\n    pool: a b\n", 4, "defaults.pool", "no blanks", id="pool"),
+        pytest.param(
+            "  notebooks:\n    X:\n      group_name: a-b\n", 5, "X.group_name", "group name", id="group"
+        ),
+        pytest.param(
+            "  notebooks:\n    X:\n      name: a//b\n",
+            5,
+            "X.name",
+            "a part of the asset's key is empty",
+            id="name",
+        ),
+        pytest.param(
+            "  keys:\n    patterns:\n    - notebook: Load_(.*)\n      key: '{1}'\n",
+            6,
+            "keys.patterns.0.key",
+            "{1} is no group of the regular expression 'Load_(.*)'; groups: 0",
+            id="key-of-no-group",
+        ),
+        pytest.param(
+            "  lineage:\n    lookups:\n    - {call: f, column: '(?P<d>.*)_key', table: 'dim_{e}'}\n",
+            5,
+            "lineage.lookups.0.table",
+            "{e} is no group",
+            id="lookup-of-no-group",
+        ),
+        pytest.param(
+            "  lineage:\n    writers:\n    - {call: f, table: 'dim_{'}\n",
+            5,
+            "lineage.writers.0.table",
+            "fields in braces",
+            id="braces",
+        ),
+        pytest.param(
+            "  lineage:\n    ignore:\n    - {}\n", 5, "lineage.ignore.0", "every dependency", id="ignore-all"
+        ),
+        pytest.param(
+            "  lineage:\n    allow:\n    - {reason: x}\n", 5, "lineage.allow.0", "every race", id="allow-all"
+        ),
+        pytest.param("  source: ''\n", 3, "source", "it is empty", id="empty-source"),
+        pytest.param(
+            "  resource: fabric\n  connection: {capacity: F8}\n",
+            4,
+            "connection",
+            "it would not count",
+            id="connection-beside-resource",
+        ),
+        pytest.param(
+            "  notebooks:\n    X: {}\n    Y: {}\n    X: {retry: 2}\n",
+            6,
+            "X",
+            "stands in line 4 already",
+            id="key-that-stands-twice",
+        ),
+        pytest.param(
+            "  notebooks:\n    X: {deps: [Y]}\n    Y: {deps: [X]}\n",
+            4,
+            "notebooks.X.deps",
+            "wait for each other",
+            id="cycle",
+        ),
+        pytest.param(
+            "  notebooks:\n    X:\n      arguments: {a: .nan}\n", 4, "notebooks.X", "JSON", id="argument"
+        ),
     ],
 )
 def test_errors_name_file_line_and_key(
@@ -131,6 +198,25 @@ def test_a_dependency_that_may_be_a_slip_is_told(tmp_path: Path, caplog: pytest.
 
     assert "notebooks.Load_FactSales.deps.0: 'DimStor'" in caplog.text
     assert "did you mean 'DimStore'" in caplog.text
+
+
+def test_rules_that_fit_nothing_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ignore = [{"downstream": "Load_FactSales"}, {"upstream": "Load_Dim", "downstream": "Load_FactSales"}]
+    allow = [{"reason": "x", "notebooks": ["Load_Dim"]}, {"reason": "x", "table": "curated.dim_stores"}]
+    definitions(source=shop(tmp_path / "w"), lineage={"ignore": ignore, "allow": allow})
+
+    assert [record.getMessage().split(": ")[0] for record in caplog.records] == [
+        "attributes.lineage.ignore.1",
+        "attributes.lineage.allow.0",
+        "attributes.lineage.allow.1",
+    ]
+    assert "no notebook writes the table 'curated.dim_stores'" in caplog.text
+
+
+def test_what_is_left_empty_is_not_set(tmp_path: Path) -> None:
+    made = definitions(source=shop(tmp_path / "w"), include=["Load_Fact*"], notebooks={"Load_DimStore": None})
+
+    assert {"DimStore", "FactSales"} <= set(specs(made))
 
 
 def test_every_value_can_be_a_template_and_strings_are_taken_as_they_stand(
