@@ -82,9 +82,22 @@ ReadTable = Callable[[JobStart, Mapping[str, Any], str], Awaitable[Mapping[str, 
 """Metadata of the table that a definition's metadata names, for the asset of that name."""
 
 
+Report = Callable[
+    [JobOutcome, int, Sequence[dg.AssetCheckSpec]], tuple[Mapping[str, Any], Sequence[dg.AssetCheckResult]]
+]
+"""Metadata and check results of a completed job instance, from the number of attempts it took and the check specs."""
+
+
 async def no_table(start: JobStart, definition: Mapping[str, Any], asset: str) -> Mapping[str, Any]:
     """Nothing: the asset has no table that could be read."""
     return {}
+
+
+def exit_value_report(
+    outcome: JobOutcome, attempts: int, checks: Sequence[dg.AssetCheckSpec]
+) -> tuple[Mapping[str, Any], Sequence[dg.AssetCheckResult]]:
+    """What every job instance has, and the checks that its exit value reports."""
+    return outcome_metadata(outcome, attempts=attempts), check_results(outcome.exit_value, checks)
 
 
 def build_job_asset(
@@ -97,6 +110,7 @@ def build_job_asset(
     problems: Iterable[str | None] = (),
     argument_problem: Callable[[str, Any], str | None] = parameter_problem,
     read_table: ReadTable = no_table,
+    report: Report = exit_value_report,
 ) -> dg.AssetsDefinition:
     """An asset that is materialized by a job instance.
 
@@ -109,6 +123,7 @@ def build_job_asset(
         problems: what is wrong with the caller's own options.
         argument_problem: why the service could not take a parameter of this name and value; ``None`` if it can.
         read_table: tells of a table after the job instance has completed.
+        report: what a completed job instance becomes for Dagster.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an option that cannot work, with the asset's name.
@@ -165,8 +180,7 @@ def build_job_asset(
                     seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
                 ) from failed
             raise failed from None
-        known = outcome_metadata(outcome, attempts=context.retry_number + 1)
-        checked = check_results(outcome.exit_value, checks)
+        known, checked = report(outcome, context.retry_number + 1, checks)
 
         async def materialized(
             key: dg.AssetKey, definition: Mapping[str, Any], checked: Sequence[dg.AssetCheckResult] = ()
