@@ -39,7 +39,8 @@ OUTPUT = {"text", "mermaid"}
 """What is shown and not meant to be run."""
 
 _MARK = re.compile(
-    r"<!--\s*(not run|file|made by|in a notebook|in the background)\s*(?:`(?P<command>[^`]+)`)?\s*(?::(?P<text>.*?))?-->",
+    r"<!--\s*(not run|file|made by|in a notebook|in the background)\s*"
+    r"(?:`(?P<command>[^`]+)`)?\s*(?::(?P<text>.*?))?-->",
     re.DOTALL,
 )
 _PATH = re.compile(r"# ([\w./-]+\.(?:yaml|toml|py|json|sql))\n")
