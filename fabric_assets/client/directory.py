@@ -83,7 +83,7 @@ class Directory:
         same_type = [item for item in items if item.type == item_type]
         raise FabricConfigError(
             f"there is no {item_type} {name_or_id!r} (from {configured_in}) in {where}. "
-            + _nearest(name_or_id, ((item.display_name, item.id) for item in same_type), item_type),
+            + nearest(name_or_id, ((item.display_name, item.id) for item in same_type), item_type),
             error_code="ItemNotFound",
         )
 
@@ -136,7 +136,7 @@ class Directory:
             )
         raise FabricConfigError(
             f"there is no workspace {name_or_id!r} (from {configured_in}) that this identity may see. "
-            + _nearest(name_or_id, ((w.display_name, w.id) for w in workspaces), "workspace"),
+            + nearest(name_or_id, ((w.display_name, w.id) for w in workspaces), "workspace"),
             error_code="WorkspaceNotFound",
         )
 
@@ -149,11 +149,13 @@ def _matching(items: list[Item], name_or_id: str, item_type: str) -> list[Item]:
     return exact or [item for item in of_type if item.display_name.lower() == name_or_id.lower()]
 
 
-def _nearest(name: str, candidates: Iterable[tuple[str, str]], kind: str) -> str:
+def nearest(name: str, candidates: Iterable[tuple[str, str | None]], kind: str) -> str:
+    """The names that are most like one that was not found, each with its id if it has one, as a sentence."""
     ids = dict(candidates)
     if not ids:
         return f"There is no {kind} at all."
     lower = {candidate.lower(): candidate for candidate in ids}
     close = difflib.get_close_matches(name.lower(), lower, n=_NAMES_IN_A_MESSAGE, cutoff=0.4)
     shown = [lower[candidate] for candidate in close] or sorted(ids)[:_NAMES_IN_A_MESSAGE]
-    return "Nearest: " + ", ".join(f"{candidate!r} ({ids[candidate]})" for candidate in shown) + "."
+    names = (f"{candidate!r}" + (f" ({ids[candidate]})" if ids[candidate] else "") for candidate in shown)
+    return "Nearest: " + ", ".join(names) + "."

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -25,8 +24,8 @@ from fabric_assets.client.quota import CallGate, OpenGate, Urgency
 from fabric_assets.client.retry import (
     parse_retry_after,
     wait_before_repeating_read,
-    wait_before_repeating_start,
 )
+from fabric_assets.client.sql_endpoint import SqlEndpointApi
 from fabric_assets.client.transport import GUID, Transport, not_fabrics, parsed
 
 DEFAULT_API_URL = "https://api.fabric.microsoft.com/v1"
@@ -74,6 +73,7 @@ class FabricClient:
             gate=gate or OpenGate(),
             network=transport,
         )
+        self.sql_endpoints = SqlEndpointApi(self._transport)
 
     @property
     def api_url(self) -> str:
@@ -306,21 +306,7 @@ class FabricClient:
         body: Mapping[str, Any] | None,
         on_sending: Callable[[bool], None] | None,
     ) -> Accepted:
-        def wait_before(error: Exception) -> bool | float:
-            wait = wait_before_repeating_start(error)
-            if wait is not False and on_sending is not None:
-                on_sending(False)
-            return wait
-
-        response = await self._transport.send(
-            "POST",
-            path,
-            params=params,
-            body=body,
-            urgency=Urgency.START,
-            on_sending=None if on_sending is None else partial(on_sending, True),
-            wait_before=wait_before,
-        )
+        response = await self._transport.start(path, params, body, on_sending)
         job_instance_id = _job_instance_id(response)
         if job_instance_id is None and response.status_code != httpx.codes.ACCEPTED:
             raise not_fabrics(response)

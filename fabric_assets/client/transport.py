@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -26,6 +27,7 @@ from fabric_assets.client.retry import (
     parse_http_date,
     parse_retry_after,
     wait_before_repeating_read,
+    wait_before_repeating_start,
 )
 from fabric_assets.client.service_words import FABRIC, ServiceWords
 
@@ -150,6 +152,35 @@ class Transport:
                     raise _OperationRunningError(parse_retry_after(state.headers.get("Retry-After")))
         return await self.read(f"{path}/result", dict)
 
+    async def start(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        on_sending: Callable[[bool], None] | None,
+    ) -> httpx.Response:
+        """Send what starts something; once more only if the service surely did not act on it.
+
+        ``on_sending`` is called with ``True`` when its turn has come, with ``False`` when it surely had no effect and
+        is to be sent again.
+        """
+
+        def wait_before(error: Exception) -> bool | float:
+            wait = wait_before_repeating_start(error)
+            if wait is not False and on_sending is not None:
+                on_sending(False)
+            return wait
+
+        return await self.send(
+            "POST",
+            path,
+            params=params,
+            body=body,
+            urgency=Urgency.START,
+            on_sending=None if on_sending is None else partial(on_sending, True),
+            wait_before=wait_before,
+        )
+
     async def send(
         self,
         method: str,
@@ -256,7 +287,8 @@ def not_fabrics(response: httpx.Response) -> FabricTransportError:
 
 def _request_id(response: httpx.Response) -> str | None:
     """Fabric's id of a request, or Azure Resource Manager's."""
-    return response.headers.get("RequestId") or response.headers.get("x-ms-request-id")
+    headers: Mapping[str, str] = response.headers
+    return headers.get("RequestId") or headers.get("x-ms-request-id")
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:
