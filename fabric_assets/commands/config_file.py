@@ -1,6 +1,8 @@
 """The file of ``--config``: the component's YAML, its attributes, or its ``lineage`` section."""
 
-from collections.abc import Iterator, Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ _COMPONENT_KEYS = {
     "keys",
 }
 _COMPONENT = "FabricWorkspaceComponent"
+_COMPONENT_TYPE = f"fabric_assets.{_COMPONENT}"
+_VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,14 @@ def read_config(file: Path) -> CheckConfig:
         UsageError: it cannot be read, or it is not what it should be.
     """
     try:
-        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"--config {file}: {error}") from error
+        text = file.read_text(encoding="utf-8")
+        documents = list(yaml.safe_load_all(text))
+        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UsageError(f"--config {file}: {reason}") from error
+    for document, node in zip(documents, nodes, strict=False):
+        _check_component(document, node, file)
     found = list(_attributes(documents))
     if len(found) != 1:
         raise UsageError(
@@ -106,6 +115,51 @@ def read_config(file: Path) -> CheckConfig:
         return _config(attributes, file.parent)
     except (LineageConfigError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(f"--config {file}: {error}") from error
+
+
+def _check_component(document: Any, node: Any, file: Path) -> None:
+    """Check a component's document as Dagster does.
+
+    Raises:
+        UsageError: a key is unknown, or a value is not what it should be; with its line.
+    """
+    if not isinstance(document, Mapping) or "attributes" not in document:
+        return
+    if document.get("type", _COMPONENT_TYPE) != _COMPONENT_TYPE:
+        return  # a class of the user's own may have more keys
+    from pydantic import ValidationError
+
+    from fabric_assets.component import FabricWorkspaceComponent
+
+    try:
+        FabricWorkspaceComponent.model().model_validate(document.get("attributes") or {})
+    except ValidationError as error:
+        found: dict[str, str] = {}
+        for entry in error.errors(include_url=False, include_context=False):
+            line, key = _place(node, ["attributes", *entry["loc"]])
+            if entry["type"] == "missing":
+                key = f"{key}.{entry['loc'][-1]}"
+            # Of the errors for one value, the first is that of the type that it should have.
+            found.setdefault(key, f"--config {file}:{line}, {key}: {entry['msg']}, it is {entry['input']!r}")
+        raise UsageError("\n".join(found.values())) from error
+
+
+def _place(node: Any, path: Sequence[int | str]) -> tuple[int, str]:
+    """Line of a key and its name in full, as far as the path leads."""
+    line, names = node.start_mark.line, []
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            entry = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if entry is None:
+                continue
+            line, node = entry[0].start_mark.line, entry[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+        else:
+            continue
+        names.append(str(part))
+    return line + 1, ".".join(names)
 
 
 def _attributes(documents: list[Any]) -> Iterator[Mapping[str, Any]]:
@@ -124,8 +178,18 @@ def _attributes(documents: list[Any]) -> Iterator[Mapping[str, Any]]:
             yield {"lineage": document}
 
 
+def _filled(source: Any) -> Any:
+    """The source with the values of environment variables."""
+    if not isinstance(source, str) or "{{" not in source:
+        return source
+    filled = _VARIABLE.sub(lambda match: os.environ.get(match[1], ""), source)
+    if "{{" in filled or not filled.strip():
+        raise ValueError(f"the `source` {source!r} has no value here; give PATH as well")
+    return filled
+
+
 def _config(attributes: Mapping[str, Any], folder: Path) -> CheckConfig:
-    source = attributes.get("source")
+    source = _filled(attributes.get("source"))
     keys = attributes.get("keys") or {}
     patterns = [(entry["notebook"], entry["key"]) for entry in keys.get("patterns") or ()]
     return CheckConfig(

@@ -47,8 +47,10 @@ def run_import(options: argparse.Namespace) -> int:
     """Import a file."""
     from fabric_assets.importers import ImportFileError, import_file
 
-    _must_exist(options.file)
+    _must_exist(options.file, options.root)
     output: Path | None = options.output
+    if output is not None and output.is_dir():
+        raise UsageError(f"{output} is a folder; name a file in it, such as {output / 'defs.yaml'}")
     if output is not None and output.exists() and not options.force:
         raise UsageError(f"{output} is there already; name another file, or --force to replace it")
     try:
@@ -59,8 +61,11 @@ def run_import(options: argparse.Namespace) -> int:
     if output is None:
         say(text.rstrip("\n"))
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{output} cannot be written: {error.strerror or error}") from error
     note(imported.report.render().rstrip("\n"))
     return 0
 
@@ -69,7 +74,7 @@ def run_validate(options: argparse.Namespace) -> int:
     """Validate a file."""
     from fabric_assets.importers import ImportFileError, validate_file
 
-    _must_exist(options.file)
+    _must_exist(options.file, options.root)
     try:
         problems = validate_file(options.file, root=options.root)
     except ImportFileError as error:
@@ -82,6 +87,8 @@ def run_validate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _must_exist(file: Path) -> None:
+def _must_exist(file: Path, root: Path | None) -> None:
     if not file.exists():
         raise UsageError(f"there is no file {file}")
+    if root is not None and not root.is_dir():
+        raise UsageError(f"--root: there is no folder {root}")

@@ -129,9 +129,15 @@ def _read(options: argparse.Namespace) -> "tuple[Lineage, CheckConfig]":
     if folder is None:
         raise UsageError("what should be read? Give PATH, --workspace, or --config with a `source`")
     try:
-        return config.chosen(lineage_of_folder(folder, config.lineage)), config
-    except (FileNotFoundError, NotADirectoryError) as error:
+        lineage = lineage_of_folder(folder, config.lineage)
+    except OSError as error:
         raise UsageError(str(error)) from error
+    if not lineage.notebooks:
+        raise UsageError(
+            f"there is no notebook in {folder}: it should hold folders such as `Load_Sales.Notebook`, at any depth, "
+            "as Fabric's Git integration writes them"
+        )
+    return config.chosen(lineage), config
 
 
 def _live(name: str, config: "CheckConfig") -> "Lineage":

@@ -197,7 +197,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
                 return dg.Definitions()
         lineage = self._lineage(live)
         if lineage is not None:
-            self._tell_stale_rules(lineage)
+            self._tell_oddities(lineage)
         graph = lineage.graph if lineage else None
         selection = select(
             graph, notebooks=self.notebooks, include=self.include, exclude=self.exclude, where=self._where
@@ -279,7 +279,12 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
             raise dg.DagsterInvalidDefinitionError(f"{self._where('lineage')}: {error}") from error
         return config
 
-    def _tell_stale_rules(self, lineage: Lineage) -> None:
+    def _tell_oddities(self, lineage: Lineage) -> None:
+        if not lineage.notebooks:
+            _log.warning(
+                "%s: there is no notebook; a folder should hold folders such as `Load_Sales.Notebook`, at any depth",
+                self._where("source"),
+            )
         for section, number, problem in stale_rules(lineage.notebooks, lineage.config):
             _log.warning("%s: %s", self._where("lineage", section, number), problem)
 

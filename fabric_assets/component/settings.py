@@ -209,12 +209,6 @@ class AllowEntry(_Model):
     table: str = ""
     notebooks: list[str] = []
 
-    @model_validator(mode="after")
-    def _not_all(self) -> Self:
-        if not (self.table or self.notebooks):
-            raise ValueError("this would accept every race: name the `table` or the `notebooks`")
-        return self
-
 
 class LineageSettings(_Model):
     """What the notebooks' source does not say itself.

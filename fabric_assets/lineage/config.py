@@ -150,9 +150,8 @@ def _rules(
         if not isinstance(entry, Mapping):
             raise LineageConfigError(f"{where} must have keys and values")
         allowed = tuple(rule.__dataclass_fields__)  # type: ignore[attr-defined]
-        if rule in (IgnoreRule, AllowRule) and not {k for k, v in entry.items() if v} - {"reason"}:
-            what = "leave out every dependency" if rule is IgnoreRule else "accept every race"
-            raise LineageConfigError(f"{where}: this would {what}; name what it is for")
+        if rule is IgnoreRule and not any(entry.values()):
+            raise LineageConfigError(f"{where}: this would leave out every dependency; name what it is for")
         unknown = sorted(set(entry) - set(allowed))
         if unknown:
             raise LineageConfigError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(allowed)}")

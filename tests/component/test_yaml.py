@@ -152,9 +152,6 @@ def test_a_defs_yaml_reads_its_folder(tmp_path: Path, monkeypatch: pytest.Monkey
         pytest.param(
             "  lineage:\n    ignore:\n    - {}\n", 5, "lineage.ignore.0", "every dependency", id="ignore-all"
         ),
-        pytest.param(
-            "  lineage:\n    allow:\n    - {reason: x}\n", 5, "lineage.allow.0", "every race", id="allow-all"
-        ),
         pytest.param("  source: ''\n", 3, "source", "it is empty", id="empty-source"),
         pytest.param(
             "  resource: fabric\n  connection: {capacity: F8}\n",

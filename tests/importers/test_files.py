@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fabric_assets import cli
 from fabric_assets.importers import ImportFileError, InvalidDagError, import_file, validate_file
 
 DAG = '["A", "B"]'
@@ -173,3 +174,26 @@ def test_thousands_of_activities_in_a_row_are_imported(tmp_path: Path) -> None:
     project = import_file(path).project
 
     assert project.notebooks["n2999"].deps == ["n2998"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["-o", "folder", "--force"], "is a folder; name a file in it", id="folder"),
+        pytest.param(["-o", "dag.json/x.yaml"], "cannot be written", id="below-a-file"),
+        pytest.param(["--root", "nowhere"], "there is no folder nowhere", id="root"),
+    ],
+)
+def test_places_that_cannot_be_used_are_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("dag.json").write_text('["A", "B"]')
+
+    assert cli.main(["import", "dag.json", *arguments]) == 2
+    assert said in capsys.readouterr().err
