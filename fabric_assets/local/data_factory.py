@@ -105,6 +105,17 @@ def find_pipeline(
     )
 
 
+def list_pipelines(
+    folder: Path, scripted: tuple[SimulatedFactory, ...], factory: str, resource_group: str
+) -> list[str]:
+    """Names of a factory's pipelines.
+
+    Raises:
+        ApiError: there is no such factory.
+    """
+    return [pipeline.name for pipeline in _factory(folder, scripted, factory, resource_group)[1]]
+
+
 def find_factory(folder: Path, scripted: tuple[SimulatedFactory, ...], name: str, resource_group: str) -> str:
     """A factory's name as it was declared.
 

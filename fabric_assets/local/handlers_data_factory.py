@@ -16,6 +16,7 @@ from fabric_assets.local.data_factory import (
     find_pipeline,
     fits_filter,
     last_updated_ns,
+    list_pipelines,
     message_of,
     parse_time,
     run_body,
@@ -32,6 +33,15 @@ _ORDER_FIELDS = {
     "PipelineName": "pipelineName",
     "Status": "status",
 }
+
+
+async def pipelines(request: Request) -> Response:
+    """``GET .../pipelines``: their names; the local Fabric has no definitions of them."""
+    _query(request)
+    context = context_of(request)
+    path = request.path_params
+    names = list_pipelines(context.home.factories, context.scripted.factories, path["factory"], path["group"])
+    return JSONResponse({"value": [{"name": name} for name in names]})
 
 
 async def create_run(request: Request) -> Response:
@@ -218,6 +228,7 @@ _FACTORY = (
 )
 
 ROUTES = [
+    Route(f"{_FACTORY}/pipelines", pipelines, methods=["GET"]),
     Route(f"{_FACTORY}/pipelines/{{pipeline}}/createrun", create_run, methods=["POST"]),
     Route(f"{_FACTORY}/pipelineruns/{{run_id}}", get_run, methods=["GET"]),
     Route(f"{_FACTORY}/pipelineruns/{{run_id}}/cancel", cancel_run, methods=["POST"]),
