@@ -178,7 +178,8 @@ def test_a_live_workspace(
 
     assert cli.main(["lineage", "--workspace", "Local", "--json"]) == 0
     writes = {table for n in json.loads(capsys.readouterr().out)["notebooks"] for table in n["writes"]}
-    assert writes == {"curated.dim_calendar", "curated.dim_customer", "curated.dim_employee"}
+    dimensions = {"curated.dim_calendar", "curated.dim_customer", "curated.dim_employee"}
+    assert writes == {*dimensions, "curated.fact_sales"}
 
     monkeypatch.setenv("FABRIC_WORKSPACE_ID", fabric.workspace_id)
     assert cli.main(["check", "--workspace"]) == 0

@@ -317,12 +317,12 @@ def test_the_shipped_workspace() -> None:
     folder = Path(str(local.__file__)).parent / "sample" / "workspaces" / "Local"
     lineage = analyze_folder(folder)
     written = {n.name: [str(t) for t in n.writes] for n in lineage.notebooks if n.writes}
-    dimensions = {
+    assert written == {
         "AquaVilla_LoadDimCalendar": ["curated.dim_calendar"],
         "AquaVilla_LoadDimCustomer": ["curated.dim_customer"],
         "AquaVilla_LoadDimEmployee": ["curated.dim_employee"],
+        "AquaVilla_LoadFactSales": ["curated.fact_sales"],
     }
-    assert dimensions.items() <= written.items()
     assert not any(notebook.unresolved for notebook in lineage.notebooks)
 
 
