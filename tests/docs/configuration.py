@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import dagster as dg
+
 import fabric_assets
 from fabric_assets import ComputeSettings, FabricResource, fabric_executor, notebook_asset
+from fabric_assets.data_factory import DataFactoryResource
+from fabric_assets.data_factory_assets import adf_pipeline_asset
 from fabric_assets.notices import build_notice_sensors
 from fabric_assets.schedules import TIME_VARIABLE, TIMEZONE_VARIABLE
 from tests.component.reference import reference as component_reference
@@ -32,6 +36,8 @@ _VARIABLES = {
     "FABRIC_NOTEBOOK_PREFIX": "field `notebook_prefix`",
     TIME_VARIABLE: "when `build_daily_schedule` launches its job, default `06:00`",
     TIMEZONE_VARIABLE: "its time zone, default `UTC`",
+    "FABRIC_ADF_SUBSCRIPTION_ID, FABRIC_ADF_RESOURCE_GROUP, FABRIC_ADF_FACTORY": "which `DataFactoryResource` means",
+    "FABRIC_ARM_URL, FABRIC_ARM_ACCESS_TOKEN": "its fields `arm_url` and `access_token`",
     "FABRIC_NOTICES_...": "[notices](notices.md)",
     "AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_CLIENT_SECRET": "azure-identity's: who calls Fabric",
     "DAGSTER_HOME": "Dagster's: where `dagster.yaml` and the history are",
@@ -43,10 +49,15 @@ _COMPONENT = "Attributes of its YAML. Every value may be a template such as `{{ 
 def page() -> str:
     """The whole page."""
     variables = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in _VARIABLES.items())
-    functions = dict.fromkeys([notebook_asset, *_public_functions(), build_notice_sensors])
+    functions = dict.fromkeys(
+        [notebook_asset, *_public_functions(), adf_pipeline_asset, build_notice_sensors]
+    )
     parts = [
         f"{_INTRODUCTION}\n| variable | meaning |\n| --- | --- |\n{variables}",
-        f"## FabricResource\n\n{_table(_resource_fields())}",
+        *(
+            f"## {each.__name__}\n\n{_table(_resource_fields(each))}"
+            for each in (FabricResource, DataFactoryResource)
+        ),
         *(f"## {function.__name__}\n\n{_table(_arguments(function))}" for function in functions),
         f"## ComputeSettings\n\n{_table(_compute_fields())}",
         f"## fabric_executor\n\n{_EXECUTOR}\n\n{_table(_executor_fields())}",
@@ -83,8 +94,8 @@ def _line(text: str) -> str:
     return " ".join(text.replace("``", "`").split()).replace("|", "\\|")
 
 
-def _resource_fields() -> Iterable[tuple[str, object, str]]:
-    for name, field in FabricResource.model_fields.items():
+def _resource_fields(resource: type[dg.ConfigurableResource]) -> Iterable[tuple[str, object, str]]:
+    for name, field in resource.model_fields.items():
         yield name, field.default, field.description or ""
 
 

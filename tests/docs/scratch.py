@@ -18,6 +18,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from fabric_assets import FabricResource, FabricWorkspaceComponent, fabric_executor
+from fabric_assets.data_factory import DataFactoryResource
 from fabric_assets.materialization import exit_value_metadata
 from tests.docs.pages import ROOT, Block
 
@@ -118,7 +119,7 @@ class Scratch:
             return list(unique.values())
 
         checks = of(dg.AssetChecksDefinition)
-        resources = next((each for each in flat if isinstance(each, FabricResource)), None)
+        given = {"fabric": FabricResource(), "data_factory": DataFactoryResource()}
         dg.Definitions.validate_loadable(
             dg.Definitions(
                 assets=[each for each in of(dg.AssetsDefinition, dg.AssetSpec) if each not in checks],
@@ -126,7 +127,7 @@ class Scratch:
                 jobs=of(dg.JobDefinition, type(dg.define_asset_job("x"))),
                 schedules=of(dg.ScheduleDefinition),
                 sensors=of(dg.SensorDefinition),
-                resources={"fabric": resources or FabricResource()},
+                resources=given,
             )
         )
 
