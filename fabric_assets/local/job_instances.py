@@ -16,7 +16,8 @@ from fabric_assets.local.execution import Engine, ExecutionError, ExecutionResul
 from fabric_assets.local.executions import default_lakehouse, notebook_execution, simulated_execution
 from fabric_assets.local.home import LocalHome
 from fabric_assets.local.items import ITEM_TYPES, Item, Workspace, Workspaces
-from fabric_assets.local.job_work import NotebookWork, Work, unsupported
+from fabric_assets.local.job_work import NotebookWork, Work, run_pipeline_work, unsupported
+from fabric_assets.local.pipelines.surroundings import Surroundings
 from fabric_assets.local.shared_sessions import SharedSessions
 from fabric_assets.local.simulate import SimulatedEngine
 from fabric_assets.local.start_request import JOB_TYPES, LakehouseChoice, StartRequest
@@ -136,6 +137,8 @@ class JobInstances:
 
     def cancel(self, job_instance: JobInstance) -> None:
         """Ask a job instance to end; it does so a moment later."""
+        if self._stopping:
+            return
         task = asyncio.create_task(self._cancel_later(job_instance.id))
         self._cancels.add(task)
         task.add_done_callback(self._cancels.discard)
@@ -208,6 +211,11 @@ class JobInstances:
                 self._home, workspaces, workspace, item, job_instance.id, request, lakehouse
             )
             return partial(self._notebooks.execute, execution)
+        if item.type == "DataPipeline":
+            surroundings = Surroundings(
+                self._home, self._clock, self, tuple(workspaces), workspace, item, job_instance.id
+            )
+            return partial(run_pipeline_work, surroundings, request.parameters)
         return unsupported(item, job_instance)
 
     async def _execute(self, job_instance: JobInstance, work: Work) -> None:

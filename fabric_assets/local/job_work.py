@@ -4,12 +4,15 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
+from typing import Any
 
 from fabric_assets.local.execution import Engine, ExecutionError, ExecutionResult, NotebookExecution
 from fabric_assets.local.home import LocalHome
 from fabric_assets.local.items import Item
+from fabric_assets.local.pipelines.interpreter import run_pipeline
+from fabric_assets.local.pipelines.surroundings import Surroundings
 from fabric_assets.local.simulate import SimulatedEngine
 from fabric_assets.local.state import JobInstance
 
@@ -61,6 +64,14 @@ class NotebookWork:
                 engine: Engine = module.KernelEngine(self._home)
                 self._engine = engine
             return self._engine
+
+
+async def run_pipeline_work(
+    surroundings: Surroundings, parameters: Mapping[str, Any], on_started: Callable[[], None]
+) -> ExecutionResult:
+    """Run a data pipeline; it needs no slot of its own, the notebooks that it starts do."""
+    on_started()
+    return ExecutionResult(error=await run_pipeline(surroundings, parameters))
 
 
 def unsupported(item: Item, job_instance: JobInstance) -> Work:

@@ -1,0 +1,1 @@
+"""Executes data pipelines: definition in, activities run in the order of their dependencies."""
