@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fabric_assets import secret
 from fabric_assets.client.fabric_client import FabricClient
+from fabric_assets.client.power_bi_client import PowerBiClient
 from fabric_assets.connection import (
     DEFAULT_NOTEBOOK_PREFIX,
     NOTEBOOK_PREFIX_VARIABLE,
@@ -22,6 +23,9 @@ from fabric_assets.jobs.capacity_queue import CapacityQueue, capacity_vcores
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.jobs.job import ItemJob, JobLimits, JobOutcome, NotebookJob
 from fabric_assets.jobs.ledger import Ledger
+from fabric_assets.jobs.semantic_model import SemanticModelRefresh
+from fabric_assets.jobs.sql_endpoint import SqlEndpointRefresh, SqlEndpointState
+from fabric_assets.power_bi_connection import resolve_power_bi
 
 _LOCAL_POLL_SECONDS = 0.2
 _FABRIC_POLL_SECONDS = 5.0
@@ -114,11 +118,23 @@ class FabricResource(dg.ConfigurableResource):
         default=30.0, gt=0, description="Longest wait for Fabric to confirm a cancel, in seconds."
     )
     portal_url: str = Field(default=PORTAL_URL, description="Base URL of Fabric's web pages, for links.")
+    power_bi_url: str | None = Field(
+        default=None,
+        description="Base URL of Power BI's API, which refreshes semantic models. Unset: FABRIC_POWER_BI_URL, else the "
+        "local Fabric's own if that is in use, else https://api.powerbi.com/v1.0/myorg.",
+    )
+    power_bi_access_token: str | None = Field(
+        default=None,
+        repr=False,
+        description="A ready bearer token for Power BI. Unset: FABRIC_POWER_BI_ACCESS_TOKEN, else azure-identity's "
+        "default chain; a token for Fabric is not sent to Power BI.",
+    )
 
     def __init__(self, **data: Any) -> None:
-        token = data.get("access_token")
-        if token is not None and not isinstance(token, dg.EnvVar):
-            data["access_token"] = secret.hide(token)
+        for name in ("access_token", "power_bi_access_token"):
+            token = data.get(name)
+            if token is not None and not isinstance(token, dg.EnvVar):
+                data[name] = secret.hide(token)
         super().__init__(**data)
 
     def notebook_name(self, template: str) -> str:
@@ -222,6 +238,73 @@ class FabricResource(dg.ConfigurableResource):
         task = background_loop.submit(lambda tell: control.run(request, tell, ledger))
         return await task.wait_in_loop(log, self._cancel_seconds)
 
+    async def refresh_semantic_model_async(
+        self,
+        semantic_model: str,
+        *,
+        asset: str,
+        workspace: str | None = None,
+        log: Callable[[int, str], None],
+        ledger: Ledger,
+        **job: Any,
+    ) -> JobOutcome:
+        """Refresh a semantic model of Power BI to the end, as ``run_item_async`` does for job instances.
+
+        Args:
+            semantic_model: display name or GUID.
+            asset: name of the asset, for messages.
+            workspace: display name or GUID of another workspace than the resource's.
+            log: gets a level of ``logging`` and a line, one per change of status.
+            ledger: the notes of this asset in this run.
+            **job: what else ``SemanticModelRefresh`` has: ``body``, ``parameters``, ``timeout_seconds``, ...
+
+        Raises:
+            FabricError: it did not complete.
+        """
+        connection = self._connection()
+        request = SemanticModelRefresh(
+            asset=asset,
+            semantic_model=semantic_model,
+            workspace=workspace or connection.workspace,
+            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **job,
+        )
+        control, power_bi = self._control(connection), self._power_bi(connection)
+        task = background_loop.submit(
+            lambda tell: control.refresh_semantic_model(request, power_bi, tell, ledger)
+        )
+        return await task.wait_in_loop(log, self._cancel_seconds)
+
+    async def refresh_sql_endpoint_async(
+        self,
+        *,
+        asset: str,
+        workspace: str | None = None,
+        log: Callable[[int, str], None],
+        **refresh: Any,
+    ) -> SqlEndpointState:
+        """Bring a SQL endpoint up to date with its lakehouse, and wait for the end.
+
+        Args:
+            asset: name of the asset, for messages.
+            workspace: display name or GUID of another workspace than the resource's.
+            log: gets a level of ``logging`` and a line.
+            **refresh: what else ``SqlEndpointRefresh`` has: ``lakehouse`` or ``sql_endpoint``, ``timeout_seconds``, ...
+
+        Raises:
+            FabricError: it did not succeed.
+        """
+        connection = self._connection()
+        request = SqlEndpointRefresh(
+            asset=asset,
+            workspace=workspace or connection.workspace,
+            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **refresh,
+        )
+        control = self._control(connection)
+        task = background_loop.submit(lambda tell: control.refresh_sql_endpoint(request, tell))
+        return await task.wait_in_loop(log, _CANCEL_MARGIN_SECONDS)
+
     @property
     def _cancel_seconds(self) -> float:
         return self.cancel_timeout_seconds + _CANCEL_MARGIN_SECONDS
@@ -282,6 +365,22 @@ class FabricResource(dg.ConfigurableResource):
             )
         return _controls[key]
 
+    def _power_bi(self, connection: Connection) -> PowerBiClient:
+        power_bi = resolve_power_bi(
+            connection, url=self.power_bi_url, access_token=secret.reveal(self.power_bi_access_token)
+        )
+        key = (power_bi, self.request_timeout_seconds, self.patience_seconds)
+        if key not in _power_bi_clients:
+            client = PowerBiClient(
+                power_bi.api_url,
+                power_bi.token_source(),
+                request_timeout_seconds=self.request_timeout_seconds,
+                patience_seconds=self.patience_seconds,
+            )
+            background_loop.at_close(client.__aexit__)
+            _power_bi_clients[key] = client
+        return _power_bi_clients[key]
+
     def _budget(self, connection: Connection) -> CallBudget | None:
         if self.calls_per_minute is None and connection.is_local:
             return None
@@ -300,8 +399,9 @@ class FabricResource(dg.ConfigurableResource):
 
 # Resources are rebuilt for each step: what is shared by all steps of a process is kept here.
 _controls: dict[tuple[Any, ...], JobControl] = {}
+_power_bi_clients: dict[tuple[Any, ...], PowerBiClient] = {}
 # Fabric counts by identity, whatever workspace is meant.
 _budgets: dict[tuple[str, str | None], CallBudget] = {}
 _queues: dict[tuple[str, str | None, float], CapacityQueue] = {}
-for _cache in (_controls, _budgets, _queues):
+for _cache in (_controls, _power_bi_clients, _budgets, _queues):
     background_loop.at_fork(_cache.clear)

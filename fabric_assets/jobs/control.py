@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from fabric_assets.client.compute import ItemReference, ResolvedCompute
 from fabric_assets.client.directory import Directory
 from fabric_assets.client.errors import FabricNotFoundError
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.models import Workspace
+from fabric_assets.client.power_bi_client import PowerBiClient
 from fabric_assets.client.retry import notice
 from fabric_assets.jobs.call_budget import CallBudget
 from fabric_assets.jobs.capacity_queue import CapacityQueue
@@ -16,8 +18,11 @@ from fabric_assets.jobs.execution import JobExecution
 from fabric_assets.jobs.job import ItemJob, Job, JobLimits, JobOutcome, NotebookJob, Tell
 from fabric_assets.jobs.job_service import ItemJobService, JobService
 from fabric_assets.jobs.ledger import Ledger
+from fabric_assets.jobs.model_refresh_queue import refresh_to_the_end
 from fabric_assets.jobs.notebook_service import NotebookService
+from fabric_assets.jobs.semantic_model import SemanticModelRefresh, SemanticModelService
 from fabric_assets.jobs.session_packing import SessionPacker
+from fabric_assets.jobs.sql_endpoint import SqlEndpointRefresh, SqlEndpointState, refresh_sql_endpoint
 from fabric_assets.jobs.watcher import Watcher
 
 
@@ -83,6 +88,32 @@ class JobControl:
         except FabricNotFoundError:
             self.directory.forget(workspace)
             raise
+
+    async def refresh_semantic_model(
+        self, wanted: SemanticModelRefresh, power_bi: PowerBiClient, tell: Tell, ledger: Ledger
+    ) -> JobOutcome:
+        """Refresh a semantic model, as ``run`` does for job instances of Fabric; ``power_bi`` is the open client."""
+        notice.set(tell)
+        workspace = await self.directory.workspace(
+            wanted.workspace, configured_in=wanted.workspace_configured_in
+        )
+        model = await self.directory.item(
+            workspace, wanted.semantic_model, "SemanticModel", configured_in=f"asset {wanted.asset}"
+        )
+        service = SemanticModelService(power_bi, workspace, model, wanted.body, self._portal_url)
+        execute = partial(self._execute, service, wanted, tell, ledger)
+        try:
+            return await refresh_to_the_end(
+                service, wanted, execute, limits=self._limits, ledger=ledger, tell=tell
+            )
+        except FabricNotFoundError:
+            self.directory.forget(workspace)
+            raise
+
+    async def refresh_sql_endpoint(self, wanted: SqlEndpointRefresh, tell: Tell) -> SqlEndpointState:
+        """Refresh the metadata of a SQL endpoint; see ``fabric_assets.jobs.sql_endpoint.refresh_sql_endpoint``."""
+        notice.set(tell)
+        return await refresh_sql_endpoint(self.client, self.directory, self._limits, wanted, tell)
 
     async def _execute(self, service: JobService, job: Job, tell: Tell, ledger: Ledger) -> JobOutcome:
         execution = JobExecution(
