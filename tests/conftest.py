@@ -35,7 +35,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def simulate(tmp_path: Path) -> Iterator[Simulate]:
-    """Start a local Fabric that simulates notebooks: ``simulate(notebooks=[...], job_instances=[...], ...)``.
+    """Start a local Fabric that simulates: ``simulate(notebooks=[...], items=[...], job_instances=[...], ...)``.
+
+    The names are those of ``fabric_assets.local.script.Script``: ``sql_refreshes``, ``model_refreshes``, ``factories``,
+    ``pipeline_runs``, ``service``, ``faults`` are others.
 
     With ``with_sample`` it has the items of the shipped workspace too.
     """

@@ -29,6 +29,16 @@ class LocalFabric:
     token: str = field(repr=False)
     pid: int
 
+    @property
+    def power_bi_url(self) -> str:
+        """Where Power BI's REST API begins: it stands for ``https://api.powerbi.com/v1.0/myorg``."""
+        return f"{self.url.removesuffix('/v1')}/v1.0/myorg"
+
+    @property
+    def resource_manager_url(self) -> str:
+        """Where Azure Resource Manager begins: it stands for ``https://management.azure.com``."""
+        return self.url.removesuffix("/v1")
+
 
 @dataclass(frozen=True)
 class SignOfLife:

@@ -145,3 +145,12 @@ class TestReal:
             in (body["failureReason"]["message"])
         )
         assert "Run this job in Fabric" in body["failureReason"]["message"]
+
+
+def test_the_other_services_have_addresses_of_their_own(api: Api) -> None:
+    assert api.get(f"{api.fabric.power_bi_url}/groups/{api.fabric.workspace_id}/datasets").status_code == 200
+    unknown = (
+        f"{api.fabric.resource_manager_url}/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory"
+    )
+    answer = api.get(f"{unknown}/factories/f/pipelineruns/r", params={"api-version": "2018-06-01"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceNotFound")
