@@ -94,6 +94,11 @@ class CapacityQueue:
         self._users: Counter[str] = Counter()
         self._probe: asyncio.TimerHandle | None = None
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a job waits for the room of another one."""
+        return bool(self._waiting)
+
     def ticket(self) -> int:
         """A number that says whose turn is first; a job keeps it when it must start again."""
         return next(self._tickets)

@@ -47,9 +47,10 @@ class JobControl:
         queue: CapacityQueue | None = None,
     ) -> None:
         self.client = client
-        self._watcher = Watcher(client, budget, limits.poll_seconds)
+        waiting = queue or CapacityQueue(None, limits.capacity_wait_seconds)
+        self._queue = waiting
+        self._watcher = Watcher(client, budget, limits.poll_seconds, lambda: waiting.has_waiting)
         self.directory = Directory(client)
-        self._queue = queue or CapacityQueue(None, limits.capacity_wait_seconds)
         self._sessions = SessionPacker()
         self._portal_url = portal_url
         self._limits = limits

@@ -124,9 +124,17 @@ class Watcher:
         client: the open client; ``None``: a service without lists.
         budget: what is left of the quota; ``None``: there is none.
         poll_seconds: shortest time between two looks.
+        ends_are_awaited: whether something waits for the room of what runs, so that lists are looked at twice as often.
     """
 
-    def __init__(self, client: FabricClient | None, budget: CallBudget | None, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        client: FabricClient | None,
+        budget: CallBudget | None,
+        poll_seconds: float,
+        ends_are_awaited: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._ends_are_awaited = ends_are_awaited
         self._client = client
         self._budget = budget
         self._poll_seconds = poll_seconds
@@ -155,7 +163,9 @@ class Watcher:
             return None
         workspace_id = service.workspace.id
         if workspace_id not in self._workspaces:
-            self._workspaces[workspace_id] = _WorkspaceLists(self._client, workspace_id, self._poll_seconds)
+            self._workspaces[workspace_id] = _WorkspaceLists(
+                self._client, workspace_id, self._poll_seconds, self._ends_are_awaited
+            )
         return self._workspaces[workspace_id]
 
     @property
@@ -221,7 +231,14 @@ class Watcher:
 class _WorkspaceLists:
     """Reads the lists of one workspace as long as it has job instances that are watched."""
 
-    def __init__(self, client: FabricClient, workspace_id: str, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        client: FabricClient,
+        workspace_id: str,
+        poll_seconds: float,
+        ends_are_awaited: Callable[[], bool],
+    ) -> None:
+        self._ends_are_awaited = ends_are_awaited
         self._client = client
         self._workspace_id = workspace_id
         self._poll_seconds = poll_seconds
@@ -298,7 +315,8 @@ class _WorkspaceLists:
             for watched in self._watched
         ]
         shortest = self._pages * self._poll_seconds * _SHARE_OF_POLL_PER_PAGE
-        return max(shortest, min(waits, default=self._shortest_seconds))
+        interval = max(shortest, min(waits, default=self._shortest_seconds))
+        return interval / 2 if self._ends_are_awaited() else interval
 
     async def _look_at_sessions(self) -> int:
         """Read the sessions' list until every job instance is found that may be in it; returns the number of pages."""
