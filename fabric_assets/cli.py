@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fabric_assets.commands import doctor, importing, lineage
+from fabric_assets.commands import doctor, importing, lineage, running, status
 from fabric_assets.commands.output import CommandError, UsageError, note
 from fabric_assets.local import LocalFabricError, command
 
@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     importing.add_import(commands)
     importing.add_validate(commands)
     doctor.add_doctor(commands)
+    running.add_run(commands)
+    status.add_status(commands)
     local = commands.add_parser(
         "local",
         help="run the embedded local Fabric in the foreground",
