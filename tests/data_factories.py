@@ -14,7 +14,6 @@ from fabric_assets.local import ServedFabric
 
 FACTORY = Factory("00000000-0000-0000-0000-00000000000a", "rg-data", "adf-sales")
 FACTORIES = [{"name": "adf-sales", "pipelines": ["Ingest", "Ingest_Orders", "Copy"]}]
-FIELDS = {"poll_seconds": 0.02, "cancel_timeout_seconds": 10.0}
 
 
 def arm_url(fabric: ServedFabric) -> str:
@@ -26,14 +25,16 @@ def client_of(fabric: ServedFabric, **options: Any) -> DataFactoryClient:
 
 
 def data_factory(fabric: ServedFabric, **fields: Any) -> DataFactoryResource:
-    return DataFactoryResource(
-        subscription_id=FACTORY.subscription_id,
-        resource_group=FACTORY.resource_group,
-        factory=FACTORY.name,
-        arm_url=arm_url(fabric),
-        access_token=fabric.token,
-        **{**FIELDS, **fields},
-    )
+    settings = {
+        "subscription_id": FACTORY.subscription_id,
+        "resource_group": FACTORY.resource_group,
+        "factory": FACTORY.name,
+        "arm_url": arm_url(fabric),
+        "access_token": fabric.token,
+        "poll_seconds": 0.02,
+        "cancel_timeout_seconds": 10.0,
+    }
+    return DataFactoryResource(**{**settings, **fields})
 
 
 def ingest(**options: Any) -> dg.AssetsDefinition:
