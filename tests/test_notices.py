@@ -39,6 +39,12 @@ from tests.conftest import Simulate, resource
 
 DIM_X = notebook_asset("DimX", notebook="LoadDimX", retry=0)
 FACT = notebook_asset("FactX", notebook="LoadFactX", deps=[DIM_X], retry=0)
+MONTHLY = notebook_asset(
+    "Monthly",
+    notebook="LoadDimX",
+    retry=0,
+    partitions_def=dg.MonthlyPartitionsDefinition(start_date="2026-01-01", end_date="2026-05-01"),
+)
 FAILS_ONCE = {
     "notebook": "LoadDimX",
     "nth": 1,
@@ -175,7 +181,9 @@ def test_a_failed_run_is_one_notice_and_the_first_good_one_another(
     (asset,) = failure.failed
     assert failure.title == "DimX, FactX failed: 1 of 2 assets"
     assert failure.run_url == f"{UI_URL}/runs/{failed.run_id}"
-    assert failure.details == ("1 more not loaded, because they come after or the run ended.",)
+    assert failure.details == (
+        "1 more asset was not loaded: what comes after a failure, or what the run did not come to.",
+    )
     assert asset.name == "DimX"
     assert asset.error_code == "SparkJobFailed"
     assert "Table <orders> & co. is müde" in asset.reason
@@ -379,14 +387,8 @@ def test_a_good_run_after_a_retried_one_needs_no_notice(simulate: Simulate) -> N
 def test_a_backfill_that_fails_is_told_once(simulate: Simulate, instance: dg.DagsterInstance) -> None:
     kept = Kept()
     here = place(simulate, instance, kept, script=[{**FAILS_ONCE, "nth": None}])
-    monthly = notebook_asset(
-        "Monthly",
-        notebook="LoadDimX",
-        retry=0,
-        partitions_def=dg.MonthlyPartitionsDefinition(start_date="2026-01-01", end_date="2026-05-01"),
-    )
     for month in ("2026-01-01", "2026-02-01", "2026-03-01"):
-        here.run(monthly, partition_key=month, tags={"dagster/backfill": "abcd"})
+        here.run(MONTHLY, partition_key=month, tags={"dagster/backfill": "abcd"})
     here.tick()
 
     (notice,) = kept.notices
@@ -394,25 +396,50 @@ def test_a_backfill_that_fails_is_told_once(simulate: Simulate, instance: dg.Dag
     assert "More failures of this backfill are not told" in notice.details[-1]
 
 
+def test_a_backfill_that_is_well_again_is_told_once(simulate: Simulate, instance: dg.DagsterInstance) -> None:
+    kept = Kept()
+    here = place(simulate, instance, kept, script=[{**FAILS_ONCE, "nth": nth} for nth in (1, 2)])
+    for backfill in ("first", "again"):
+        for month in ("2026-01-01", "2026-02-01"):
+            here.run(MONTHLY, partition_key=month, tags={"dagster/backfill": backfill})
+    here.tick()
+
+    assert kept.titles == ["Monthly (2026-01-01) failed", "Monthly (2026-01-01) succeeded again"]
+
+
 def test_a_partition_recovers_by_itself_and_other_work_does_not_count(
     simulate: Simulate, instance: dg.DagsterInstance
 ) -> None:
     kept = Kept()
     here = place(simulate, instance, kept)
-    monthly = notebook_asset(
-        "Monthly",
-        notebook="LoadDimX",
-        retry=0,
-        partitions_def=dg.MonthlyPartitionsDefinition(start_date="2026-01-01", end_date="2026-05-01"),
-    )
-    here.run(monthly, partition_key="2026-01-01")
-    here.run(monthly, partition_key="2026-02-01")
+    here.run(MONTHLY, partition_key="2026-01-01")
+    here.run(MONTHLY, partition_key="2026-02-01")
     here.tick()
     assert kept.titles == ["Monthly (2026-01-01) failed"]
 
-    here.run(monthly, partition_key="2026-01-01")
+    here.run(MONTHLY, partition_key="2026-01-01")
     here.tick()
     assert kept.titles[1:] == ["Monthly (2026-01-01) succeeded again"]
+
+
+def test_whoever_loads_what_failed_makes_it_good_and_nobody_else(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    kept = Kept()
+    fails = [{**FAILS_ONCE, "nth": nth} for nth in (1, 2)]
+    here = place(simulate, instance, kept, script=fails)
+    other = notebook_asset("Other", notebook="LoadFactX", retry=0)
+    here.run()
+    here.run(DIM_X)
+    here.run(other)
+    here.tick()
+    assert kept.titles == ["DimX, FactX failed: 1 of 2 assets", "DimX failed"]
+
+    here.run(DIM_X)  # by hand, before the next run of all
+    here.run()
+    here.tick()
+    assert kept.titles[2:] == ["DimX succeeded again"]
+    assert kept.notices[2].details[0].startswith("After 2 failed runs since ")
 
 
 def test_a_run_that_somebody_terminated_is_no_news_and_does_not_end_a_failure(

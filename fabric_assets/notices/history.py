@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from fabric_assets.notices.run_events import planned_assets, step_failures
+
 _WILL_RETRY = "dagster/will_retry"
 _BACKFILL = "dagster/backfill"
-_ROOT_RUN = "dagster/root_run_id"
 _PARTITION_TAGS = (
     "dagster/partition",
     "dagster/asset_partition_range_start",
@@ -16,10 +17,8 @@ _PARTITION_TAGS = (
 )
 
 _TAG_SECONDS = 5.0
-_LOOK_BACK_RUNS = 200
+_LOOK_BACK_RUNS = 100
 _PAGE_RUNS = 25
-
-Subject = tuple[object, ...]
 
 
 def reason_for_silence(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
@@ -44,20 +43,26 @@ def will_retry(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def failures_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, datetime] | None:
-    """How many runs of the same work failed in a row right before this one, and when the first of them ended.
+    """How many failed runs this successful one makes good, and when the first of them ended.
 
-    The same work: the same job, assets and partition. A run that is executed again from failure does the work of the
-    run that it comes from. Runs that Dagster retried count once; those that were cancelled do not count.
+    A failed run is made good by the run with which all that failed in it has succeeded since, of the same partition and
+    by whatever job. Failed runs without a notice do not count, nor do those that were cancelled.
 
     Returns:
-        ``None`` if the run before succeeded, or there is none.
+        ``None`` if it makes none good.
     """
+    mine, loaded = _work(instance, run), set[object]()
     failures: list[dg.RunRecord] = []
     for record in _finished_before(instance, run):
-        if record.dagster_run.status is dg.DagsterRunStatus.SUCCESS:
+        before = record.dagster_run
+        if before.status is dg.DagsterRunStatus.SUCCESS:
+            loaded |= _work(instance, before)
+        elif _was_told(instance, before):
+            failed = _failed(instance, before)
+            if failed - loaded and failed <= mine | loaded:
+                failures.append(record)
+        if mine <= loaded:
             break
-        if not _was_retried(record.dagster_run):
-            failures.append(record)
     if not failures:
         return None
     ended = failures[-1].end_time
@@ -65,33 +70,41 @@ def failures_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[i
     return len(failures), since
 
 
+def _work(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[object]:
+    """The assets of a run; of one without assets its job."""
+    keys = frozenset(key for keys in planned_assets(instance, run).values() for key in keys)
+    return keys or frozenset({(run.job_name, run.asset_check_selection)})
+
+
+def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[object]:
+    planned = planned_assets(instance, run)
+    steps = {event.step_key for event in step_failures(instance, run)}
+    return frozenset(key for step in steps for key in planned.get(step or "", ())) or _work(instance, run)
+
+
 def _finished_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.RunRecord]:
-    """Runs of the same work that failed or succeeded before ``run``, the newest first."""
-    subject = _subject(instance, run)
-    filters = dg.RunsFilter(
-        job_name=run.job_name, statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS]
-    )
+    """Runs of the same partition that failed or succeeded before ``run``, the newest first."""
+    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS])
     cursor: str | None = run.run_id
     for _ in range(_LOOK_BACK_RUNS // _PAGE_RUNS):
         page = instance.get_run_records(filters=filters, cursor=cursor, limit=_PAGE_RUNS)
         for record in page:
-            if _subject(instance, record.dagster_run) == subject:
+            if _place(record.dagster_run) == _place(run):
                 yield record
         if len(page) < _PAGE_RUNS:
             return
         cursor = page[-1].dagster_run.run_id
 
 
-def _subject(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Subject:
-    root_id = run.tags.get(_ROOT_RUN)
-    root = (instance.get_run_by_id(root_id) if root_id else None) or run
-    origin = root.remote_job_origin
-    return (
-        origin.repository_origin.code_location_origin.location_name if origin else None,
-        root.job_name,
-        frozenset(root.asset_selection or ()),
-        *(root.tags.get(tag) for tag in _PARTITION_TAGS),
-    )
+def _place(run: dg.DagsterRun) -> tuple[str | None, ...]:
+    origin = run.remote_job_origin
+    location = origin.repository_origin.code_location_origin.location_name if origin else None
+    return (location, *(run.tags.get(tag) for tag in _PARTITION_TAGS))
+
+
+def _was_told(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    backfill = run.tags.get(_BACKFILL)
+    return not (_was_retried(run) or (backfill and _has_earlier_failure(instance, run, backfill)))
 
 
 def _has_earlier_failure(instance: dg.DagsterInstance, run: dg.DagsterRun, backfill: str) -> bool:

@@ -1,10 +1,11 @@
 """What a notice says, read from a run's events."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
+
+from fabric_assets.notices.run_events import events, planned_assets, step_failures
 
 LONGEST_REASON = 600
 
@@ -69,11 +70,13 @@ def failure_notice(
         ui_url: address of Dagster's UI.
         label: put before the title.
     """
-    planned = _planned(instance, run)
-    events = list(_events(instance, run, _STEP_FAILURE))
-    failed = [_failed_asset(event, planned) for event in events]
-    failed_keys = {key for event in events for key in planned.get(event.step_key or "", ())}
-    loaded_keys = {event.asset_key for event in _events(instance, run, _MATERIALIZATION)}
+    planned = planned_assets(instance, run)
+    failures = step_failures(instance, run)
+    failed = [_failed_asset(event, planned) for event in failures]
+    failed_keys = {key for event in failures for key in planned.get(event.step_key or "", ())}
+    loaded_keys = {
+        event.asset_key for event in events(instance, run, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    }
     all_keys = {key for keys in planned.values() for key in keys}
     unreached = all_keys - failed_keys - loaded_keys
     title = f"{name_of(run, planned)} failed"
@@ -85,7 +88,8 @@ def failure_notice(
     if not failed:
         details.append(_shortened(message))
     if unreached:
-        details.append(f"{len(unreached)} more not loaded, because they come after or the run ended.")
+        assets = "1 more asset was" if len(unreached) == 1 else f"{len(unreached)} more assets were"
+        details.append(f"{assets} not loaded: what comes after a failure, or what the run did not come to.")
     if "dagster/backfill" in run.tags:
         details.append("More failures of this backfill are not told; its page in Dagster shows them.")
     return _notice(run, title, ui_url, label, tuple(details), tuple(failed[:max_assets]))
@@ -103,7 +107,7 @@ def recovery_notice(
     """The notice of the first good run after ``failures`` failed ones, the first of which ended at ``since``."""
     runs = "1 failed run" if failures == 1 else f"{failures} failed runs"
     detail = f"After {runs} since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC."
-    title = f"{name_of(run, _planned(instance, run))} succeeded again"
+    title = f"{name_of(run, planned_assets(instance, run))} succeeded again"
     return _notice(run, title, ui_url, label, (detail,), (), is_recovery=True)
 
 
@@ -117,28 +121,6 @@ def name_of(run: dg.DagsterRun, planned: dict[str, list[dg.AssetKey]]) -> str:
             ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "") or "a run of assets"
         )
     return f"{name} ({run.tags[_PARTITION]})" if _PARTITION in run.tags else name
-
-
-_STEP_FAILURE = dg.DagsterEventType.STEP_FAILURE
-_MATERIALIZATION = dg.DagsterEventType.ASSET_MATERIALIZATION
-_PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-
-
-def _events(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, kind: dg.DagsterEventType
-) -> Iterable[dg.DagsterEvent]:
-    for entry in instance.all_logs(run.run_id, of_type=kind):
-        if entry.dagster_event is not None:
-            yield entry.dagster_event
-
-
-def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, list[dg.AssetKey]]:
-    """The assets of each step."""
-    planned: dict[str, list[dg.AssetKey]] = {}
-    for event in _events(instance, run, _PLANNED):
-        if event.step_key and event.asset_key:
-            planned.setdefault(event.step_key, []).append(event.asset_key)
-    return planned
 
 
 def _failed_asset(event: dg.DagsterEvent, planned: dict[str, list[dg.AssetKey]]) -> FailedAsset:

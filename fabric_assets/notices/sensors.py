@@ -44,7 +44,7 @@ def build_notice_sensors(
         ui_url: address of Dagster's UI, for links; ``None``: ``FABRIC_NOTICES_UI_URL``, else no links to runs.
         label: put before each title, such as ``"prod"``; ``None``: ``FABRIC_NOTICES_LABEL``.
         max_assets: how many failed assets a notice lists.
-        recovery: whether to tell of the first good run of the same job, assets and partition after a failed one.
+        recovery: whether to tell when all that failed in a run has succeeded since.
         name: the sensors are called ``<name>_failure`` and ``<name>_recovery``.
         minimum_interval_seconds: time between two ticks.
         default_status: configured notices are on by themselves; switch them off in the UI.
