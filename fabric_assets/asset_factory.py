@@ -17,6 +17,8 @@ from fabric_assets.job_asset import (
     name_problem,
 )
 from fabric_assets.jobs.job import JobOutcome
+from fabric_assets.pipes.session import SpeakingNotebook
+from fabric_assets.pipes.settings import PipesFiles
 from fabric_assets.resource import FabricResource
 from fabric_assets.tables.metadata import table_metadata
 from fabric_assets.tables.names import LakehouseTable, table_definition
@@ -52,6 +54,7 @@ def notebook_asset(
     op_tags: Mapping[str, Any] | None = None,
     table: LakehouseTable | str | None = None,
     tables: Sequence[dg.AssetSpec] = (),
+    pipes: PipesFiles | bool = False,
     resource_key: str = RESOURCE_KEY,
     **asset_options: Any,
 ) -> dg.AssetsDefinition:
@@ -101,6 +104,9 @@ def notebook_asset(
             instance. ``key`` then only names the op; ``deps``, ``description``, ``group_name``, ``owners``, ``tags``,
             ``kinds``, ``metadata``, ``automation_condition`` and ``freshness_policy`` are the specs' own, and so is the
             table: as metadata ``fabric/table``.
+        pipes: whether the notebook speaks to Dagster with ``dagster-pipes`` while it runs: log lines, metadata, checks.
+            Its parameters cell then has ``dagster_pipes_params = "{}"``. ``True``: over files in the default lakehouse
+            of ``compute``; else say where (``PipesFiles``).
         resource_key: key of the ``FabricResource``.
         **asset_options: everything else that ``@dagster.asset`` takes, such as ``code_version`` or ``hooks``.
 
@@ -114,11 +120,18 @@ def notebook_asset(
     problems = [name_problem("notebook", notebook)]
     if compute is not None and (problem := compute.problem()):
         problems.append(f"compute: {problem}")
+    speaking = PipesFiles() if pipes is True else pipes or None
+    if speaking is not None:
+        problems += speaking.problems(compute, arguments or {})
     definition = {NOTEBOOK_METADATA: notebook, **table_definition(table, str(key))}
     if workspace:
         definition[WORKSPACE_METADATA] = workspace
 
     async def run(start: JobStart) -> JobOutcome:
+        if speaking is not None:
+            return await SpeakingNotebook(
+                start, speaking, notebook, workspace=workspace, compute=compute
+            ).run()
         fabric: FabricResource = start.resource
         return await fabric.run_notebook_async(
             notebook,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 import dagster as dg
@@ -14,6 +14,7 @@ from fabric_assets.instance_ledger import InstanceLedger
 from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.materialization import check_results, failure, outcome_metadata
 from fabric_assets.past_durations import expected_seconds
+from fabric_assets.pipes.reported import Reported
 
 RESOURCE_KEY = "fabric"
 WORKSPACE_METADATA = "fabric/workspace"
@@ -61,6 +62,9 @@ class JobStart:
         parameters: values of its arguments.
         ledger: its notes.
         options: what else every job has, for ``fabric_assets.jobs.job.Job``.
+        key: key of the asset.
+        partition: key of the partition, ``None`` if there is none or there are several.
+        reported: takes what the job instance reports by other ways than its exit value.
     """
 
     context: dg.AssetExecutionContext
@@ -69,6 +73,9 @@ class JobStart:
     parameters: Mapping[str, Any]
     ledger: InstanceLedger
     options: Mapping[str, Any]
+    key: dg.AssetKey
+    partition: str | None
+    reported: Reported = field(default_factory=Reported)
 
     def log(self, level: int, text: str) -> None:
         """Write a line to the run's log."""
@@ -169,24 +176,27 @@ def build_job_asset(
                 "run_again_if_deduped": options.get("run_again_if_deduped", False),
                 "expected_seconds": expected_seconds(context.instance, materialized_key, partition),
             },
+            key=asset_key,
+            partition=partition,
         )
         try:
             outcome = await run(start)
         except FabricError as error:
-            failed = failure(error)
+            failed = start.reported.added_to(failure(error))
             if error.retriable and context.retry_number < policy.max_retries:
                 raise dg.RetryRequested(
                     max_retries=policy.max_retries,
                     seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
                 ) from failed
             raise failed from None
-        known, checked = report(outcome, context.retry_number + 1, checks)
+        known, checked = report(outcome, context.retry_number + 1, start.reported.unreported(checks))
+        checked = [*start.reported.check_results(checks), *checked]
 
         async def materialized(
             key: dg.AssetKey, definition: Mapping[str, Any], checked: Sequence[dg.AssetCheckResult] = ()
         ) -> dg.MaterializeResult:
             told = await read_table(start, definition, key.to_user_string())
-            return _materialized(key, definition, {**known, **told}, checked)
+            return _materialized(key, definition, start.reported, {**known, **told}, checked)
 
         if not tables:
             return await materialized(asset_key, metadata, checked)
@@ -242,12 +252,18 @@ def name_problem(what: str, name: str) -> str | None:
 def _materialized(
     key: dg.AssetKey,
     definition: Mapping[str, Any],
+    reported: Reported,
     known: Mapping[str, Any],
-    checked: Sequence[dg.AssetCheckResult] = (),
+    checked: Sequence[dg.AssetCheckResult],
 ) -> dg.MaterializeResult:
     # Dagster shows the lineage of columns from a materialization, not from a definition.
     columns = {_COLUMN_LINEAGE: definition[_COLUMN_LINEAGE]} if _COLUMN_LINEAGE in definition else {}
-    return dg.MaterializeResult(asset_key=key, metadata={**columns, **known}, check_results=checked)
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={**columns, **reported.metadata(key), **known},
+        check_results=checked,
+        data_version=reported.data_version(key),
+    )
 
 
 def _problems(

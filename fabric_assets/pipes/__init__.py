@@ -1,0 +1,1 @@
+"""Notebooks that speak: what a notebook says with dagster-pipes arrives in Dagster while it runs."""
