@@ -76,6 +76,15 @@ class Context:
         """Id of the one user."""
         return self.state.stable_id("user_id")
 
+    def knows(self, accepted_ns: int) -> bool:
+        """Whether reads know already what was accepted at a time."""
+        return self.clock.time_ns() >= accepted_ns + round(self.service.unseen_seconds * 1e9)
+
+    @property
+    def shown_ns(self) -> int:
+        """The time whose state reads show."""
+        return self.clock.time_ns() - round(self.service.lag_seconds * 1e9)
+
     def page_key(self, job_instance_id: str) -> str:
         """What a link to a job instance's page proves: that it came from this server."""
         secret = self.state.secret("page_secret")

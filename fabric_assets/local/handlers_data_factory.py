@@ -120,7 +120,8 @@ async def query_runs(request: Request) -> Response:
     found = [
         _body(context, run)
         for run in _runs(context, _factory_of(request))
-        if _is_seen(context, run) and after_ns <= last_updated_ns(run, _seen_ns(context)) <= before_ns
+        if context.knows(run.timeline.accepted_ns)
+        and after_ns <= last_updated_ns(run, context.shown_ns) <= before_ns
     ]
     filters = body.get("filters") or []
     found = [entry for entry in found if all(fits_filter(entry, wanted) for wanted in filters)]
@@ -139,7 +140,7 @@ async def query_activity_runs(request: Request) -> Response:
     _query(request)
     await _window(request)
     run = _run_of(request)
-    return JSONResponse({"value": activity_runs(run, _seen_ns(context_of(request)))})
+    return JSONResponse({"value": activity_runs(run, context_of(request).shown_ns)})
 
 
 def _query(request: Request, *names: str) -> dict[str, str]:
@@ -190,14 +191,14 @@ def _run_of(request: Request) -> PipelineRun:
     context = context_of(request)
     run_id = request.path_params["run_id"]
     run = _stored(context, _factory_of(request), run_id)
-    if run is None or not _is_seen(context, run):
+    if run is None or not context.knows(run.timeline.accepted_ns):
         raise errors.ApiError(404, "PipelineRunNotFound", f"The pipeline run '{run_id}' was not found.")
     return run
 
 
 def _body(context: Context, run: PipelineRun) -> dict[str, Any]:
     latest = next(other for other in _runs(context, run.factory) if other.group_id == run.group_id)
-    return run_body(run, _seen_ns(context), is_latest=latest.id == run.id)
+    return run_body(run, context.shown_ns, is_latest=latest.id == run.id)
 
 
 def _runs(context: Context, factory: str) -> list[PipelineRun]:
@@ -211,16 +212,6 @@ def _stored(context: Context, factory: str, run_id: str) -> PipelineRun | None:
 
 def _save(context: Context, run: PipelineRun) -> None:
     context.state.save_record(_KIND, run.factory.casefold(), run.id, run.to_json())
-
-
-def _is_seen(context: Context, run: PipelineRun) -> bool:
-    seen_from_ns = run.timeline.accepted_ns + round(context.service.unseen_seconds * 1e9)
-    return context.clock.time_ns() >= seen_from_ns
-
-
-def _seen_ns(context: Context) -> int:
-    """The time whose state reads show."""
-    return context.clock.time_ns() - round(context.service.lag_seconds * 1e9)
 
 
 _FACTORY = (

@@ -84,8 +84,10 @@ async def list_refreshes(request: Request) -> Response:
         raise errors.bad_request("'$top' must be a number of 1 or more.")
     _, model = _model_of(request)
     context = context_of(request)
-    seen_ns = _seen_ns(context)
-    refreshes = [refresh for refresh in _refreshes(context, model) if _is_seen(context, refresh)]
+    seen_ns = context.shown_ns
+    refreshes = [
+        refresh for refresh in _refreshes(context, model) if context.knows(refresh.timeline.accepted_ns)
+    ]
     entries = [history_entry(refresh, seen_ns) for refresh in refreshes[: int(top)]]
     return JSONResponse({"value": entries})
 
@@ -95,7 +97,7 @@ async def get_refresh(request: Request) -> Response:
     query_of(request)
     context = context_of(request)
     refresh = _refresh_of(request)
-    seen_ns = _seen_ns(context)
+    seen_ns = context.shown_ns
     status_code = 200 if refresh.timeline.is_over(seen_ns) else 202
     return JSONResponse(details(refresh, seen_ns), status_code=status_code)
 
@@ -233,23 +235,13 @@ def _refresh_of(request: Request) -> ModelRefresh:
     refresh_id = request.path_params["refresh_id"]
     record = context.state.record(_KIND, model.id, refresh_id)
     refresh = None if record is None else ModelRefresh.from_json(record)
-    if refresh is None or not _is_seen(context, refresh):
+    if refresh is None or not context.knows(refresh.timeline.accepted_ns):
         raise errors.entity_not_found(f"Refresh {refresh_id} of semantic model '{model.display_name}'")
     return refresh
 
 
 def _save(context: Context, model: Item, refresh: ModelRefresh) -> None:
     context.state.save_record(_KIND, model.id, refresh.id, refresh.to_json())
-
-
-def _is_seen(context: Context, refresh: ModelRefresh) -> bool:
-    seen_from_ns = refresh.timeline.accepted_ns + round(context.service.unseen_seconds * 1e9)
-    return context.clock.time_ns() >= seen_from_ns
-
-
-def _seen_ns(context: Context) -> int:
-    """The time whose state reads show."""
-    return context.clock.time_ns() - round(context.service.lag_seconds * 1e9)
 
 
 def _dataset(model: Item) -> dict[str, Any]:

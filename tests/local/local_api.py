@@ -15,6 +15,13 @@ _NO_CERTIFICATES = ssl.SSLContext(
 )  # plain http needs none, and loading them takes long
 
 
+class NoEngine:
+    """An engine for a server that is no simulation and executes no notebook."""
+
+    async def aclose(self) -> None:
+        pass
+
+
 class Api(httpx.Client):
     """A client of one local Fabric, with its token and its default workspace."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_api import Api
+from local_api import Api, NoEngine
 
 from fabric_assets.local.clock import ManualClock
 from fabric_assets.local.script import Fault
@@ -215,10 +215,6 @@ class TestFiles:
         folder = tmp_path / "home" / "factories" / "Ingest"
         folder.mkdir(parents=True)
         (folder / "Daily.json").write_text(json.dumps({"run_seconds": 2, "status": "Failed", "message": "x"}))
-
-        class NoEngine:
-            async def aclose(self) -> None:
-                pass
 
         api = serve(engine=NoEngine(), clock=(clock := ManualClock()))
         run_id = create(api, "daily")

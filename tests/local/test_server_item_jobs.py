@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from local_api import Api
+from local_api import Api, NoEngine
 
 from fabric_assets.local.clock import ManualClock
 
@@ -131,10 +131,6 @@ class TestSimulated:
 
 class TestReal:
     def test_what_cannot_be_executed_fails_and_says_so(self, serve: Callable[..., Api]) -> None:
-        class NoEngine:
-            async def aclose(self) -> None:
-                pass
-
         api = serve(engine=NoEngine())
         api.post(f"{api.workspace}/lakehouses", json={"displayName": "Base"})
         path = f"{api.item('Base')}/jobs/TableMaintenance/instances"

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from local_api import Api
+from local_api import Api, NoEngine
 
 from fabric_assets.local.clock import ManualClock
 
@@ -28,11 +28,6 @@ table {table}
 \t\t\tschemaName: dbo
 \t\t\texpressionSource: DatabaseQuery
 """
-
-
-class NoEngine:
-    async def aclose(self) -> None:
-        pass
 
 
 def refreshes(api: Api, name: str = "Sales") -> str:

@@ -8,16 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from local_api import Api
+from local_api import Api, NoEngine
 
 from fabric_assets.local.clock import ManualClock
 
 LAKEHOUSE = {"type": "Lakehouse", "name": "Curated"}
-
-
-class NoEngine:
-    async def aclose(self) -> None:
-        pass
 
 
 def endpoint(api: Api, name: str = "Curated") -> str:
