@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import Any, Generic, NamedTuple, TypeVar
+from weakref import WeakSet
 
 from fabric_assets.jobs.job import Tell
 
@@ -209,8 +210,13 @@ class BackgroundTask(Generic[T]):
 
 
 def _cancel_once(task: asyncio.Task[Any] | None) -> None:
-    """Cancel, unless the task is cleaning up after a cancel already: a second one would tear that apart."""
-    if task is not None and not task.cancelling():
+    """Cancel, unless the task is cleaning up after a cancel already: a second one would tear that apart.
+
+    What the task itself says (``cancelling``) does not tell: it is cancelled for a moment as well when a time limit
+    within it strikes, and goes on after that.
+    """
+    if task is not None and task not in _cancelled_tasks:
+        _cancelled_tasks.add(task)
         task.cancel()
 
 
@@ -238,6 +244,7 @@ def call(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 _lock = threading.Lock()
 _running: asyncio.AbstractEventLoop | None = None
 _open_tasks: set[asyncio.Task[Any]] = set()
+_cancelled_tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
 _closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -41,6 +42,31 @@ def test_messages_arrive_in_order_and_end_with_the_coroutine() -> None:
 
     assert [line.text for line in task.messages()] == ["step 0", "step 1", "step 2"]
     assert task.result() == 7
+
+
+def test_a_cancel_in_the_moment_in_which_a_time_limit_strikes_is_not_lost() -> None:
+    at_work, limits = threading.Event(), []
+
+    async def work(_tell: Tell) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as limit:
+                limits.append(limit)
+                at_work.set()
+                await asyncio.Event().wait()
+        await asyncio.Event().wait()  # as after a wait for the next read
+
+    task = background_loop.submit(work)
+    assert at_work.wait(10)
+
+    async def strike_and_cancel() -> None:
+        loop = asyncio.get_running_loop()
+        limits[0].reschedule(loop.time())
+        loop.call_soon(task._cancel_in_loop)
+
+    background_loop.call(strike_and_cancel)
+
+    with pytest.raises(concurrent.futures.CancelledError):
+        task.result(timeout_seconds=10)
 
 
 def test_cancel_waits_for_the_clean_up_and_returns_what_it_told() -> None:
