@@ -54,14 +54,14 @@ def outcome_metadata(outcome: JobOutcome, *, attempts: int) -> dict[str, Any]:
 
 
 def completion_metadata(
-    workspace: Workspace, notebook: Item, job_instance: JobInstance, details: JobDetails
+    workspace: Workspace | None, item: Item, job_instance: JobInstance, details: JobDetails
 ) -> dict[str, Any]:
     """Metadata of a materialization by a job instance that was started outside Dagster."""
     exit_value = job_instance.exit_value if job_instance.exit_value is not None else details.exit_value
     metadata = {
         **exit_value_metadata(exit_value),
         **_links(details.links or {}),
-        **_identity(workspace, notebook, job_instance),
+        **_identity(workspace, item, job_instance, (details.links or {}).get("itemUrl")),
         **_times(job_instance.start_time, job_instance.end_time),
         **_exit_value(exit_value),
     }

@@ -1,4 +1,4 @@
-"""Job instances of a notebook that completed, whoever started them."""
+"""Job instances of an item that completed, whoever started them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,39 +14,54 @@ _READ_WITHIN_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Completions:
-    """The completed job instances that Fabric still lists for a notebook: the last hundred, oldest first."""
+    """The completed job instances that Fabric still lists for an item: the last hundred, oldest first."""
 
     workspace: Workspace
-    notebook: Item
+    item: Item
     job_instances: tuple[JobInstance, ...]
 
 
 async def list_completions(
-    control: JobControl, notebook: str, workspace: str, *, workspace_configured_in: str, asset: str
+    control: JobControl,
+    item: str,
+    workspace: str,
+    *,
+    item_type: str,
+    job_type: str | None,
+    workspace_configured_in: str,
+    asset: str,
 ) -> Completions:
-    """The completed job instances of a notebook.
+    """The completed job instances of an item.
+
+    Args:
+        control: of the Fabric that has it.
+        item: display name or GUID.
+        workspace: display name or GUID.
+        item_type: Fabric's type of the item.
+        job_type: only those of this type; ``None``: of any.
+        workspace_configured_in: where ``workspace`` was written, for messages.
+        asset: name of the asset, for messages.
 
     Raises:
-        FabricError: the notebook is not there, or Fabric refuses to answer.
+        FabricError: the item is not there, or Fabric refuses to answer.
         TimeoutError: Fabric does not answer within some seconds.
     """
     async with asyncio.timeout(_READ_WITHIN_SECONDS):
-        return await _list_completions(control, notebook, workspace, workspace_configured_in, asset)
-
-
-async def _list_completions(
-    control: JobControl, notebook: str, workspace: str, workspace_configured_in: str, asset: str
-) -> Completions:
-    found_workspace = await control.directory.workspace(workspace, configured_in=workspace_configured_in)
-    item = await control.directory.item(found_workspace, notebook, "Notebook", configured_in=f"asset {asset}")
-    try:
-        listed = await control.client.list_job_instances(found_workspace.id, item.id)
-    except FabricNotFoundError:
-        control.directory.forget(found_workspace)
-        raise
-    completed = [job_instance for job_instance in listed if job_instance.status == COMPLETED]
+        found_workspace = await control.directory.workspace(workspace, configured_in=workspace_configured_in)
+        found = await control.directory.item(found_workspace, item, item_type, configured_in=f"asset {asset}")
+        try:
+            listed = await control.client.list_job_instances(found_workspace.id, found.id)
+        except FabricNotFoundError:
+            control.directory.forget(found_workspace)
+            raise
+    completed = [
+        job_instance
+        for job_instance in listed
+        if job_instance.status == COMPLETED
+        and (job_type is None or job_instance.job_type.lower() in ("", job_type.lower()))
+    ]
     completed.sort(key=lambda job_instance: (ended(job_instance) is not None, ended(job_instance)))
-    return Completions(found_workspace, item, tuple(completed))
+    return Completions(found_workspace, found, tuple(completed))
 
 
 def ended(job_instance: JobInstance) -> datetime | None:
@@ -57,7 +72,7 @@ def ended(job_instance: JobInstance) -> datetime | None:
 async def details(
     control: JobControl, workspace_id: str, notebook_id: str, job_instance_id: str
 ) -> JobDetails:
-    """Exit value and links; empty if they cannot be had within some seconds."""
+    """Exit value and links of a notebook's job instance; empty if they cannot be had within some seconds."""
     try:
         async with asyncio.timeout(_READ_WITHIN_SECONDS):
             reading = await control.client.get_notebook_job_instance(

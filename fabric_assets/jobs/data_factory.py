@@ -39,6 +39,7 @@ PIPELINE_TYPE = "DataFactoryPipeline"
 PORTAL_URL = "https://adf.azure.com"
 
 _DETAILS_WITHIN_SECONDS = 20.0
+_COMPLETIONS_WITHIN_SECONDS = 20.0
 _CHANGED_BEFORE_START = timedelta(minutes=10)
 _PASSING_CODES = frozenset({"NotFound", "RequestExecutionFailed"})
 
@@ -93,6 +94,29 @@ class DataFactoryControl:
                 retriable=error.retriable,
             ) from error
 
+    async def list_completions(self, pipelines: tuple[str, ...], since: datetime) -> "FactoryCompletions":
+        """The runs of some pipelines that succeeded, in one query.
+
+        Args:
+            pipelines: names of the pipelines.
+            since: those that changed since then, by the service's clock.
+
+        Raises:
+            FabricError: the service refuses to answer.
+            TimeoutError: it does not answer within some seconds.
+        """
+        async with asyncio.timeout(_COMPLETIONS_WITHIN_SECONDS):
+            runs = await self.client.query_pipeline_runs(since, pipelines=pipelines, statuses=("Succeeded",))
+        return FactoryCompletions({run.id: run for run in runs})
+
+    def links(self, run: PipelineRun) -> dict[str, str]:
+        """Pages of Data Factory Studio for a run."""
+        return pipeline_links(self.client, self._portal_url, run.pipeline, run.id)
+
+    def details(self, run: PipelineRun) -> dict[str, Any]:
+        """What only Data Factory tells of a run."""
+        return run_details(self.client, run)
+
     async def _learn_clock(self, pipeline: str) -> None:
         """Ask for something, so that the first start is noted in the service's time: a lost one is looked for by it."""
         if not self._knows_clock:
@@ -108,6 +132,23 @@ class DataFactoryControl:
                     request_id=error.request_id,
                 ) from error
             self._knows_clock = True
+
+
+@dataclass(frozen=True)
+class FactoryCompletions:
+    """Runs of a factory's pipelines that succeeded, by their ids."""
+
+    runs: Mapping[str, PipelineRun]
+
+    def job_instances(self, pipeline: str) -> list[JobInstance]:
+        """Those of one pipeline, oldest first."""
+        found = [run for run in self.runs.values() if run.pipeline.lower() == pipeline.lower()]
+        found.sort(key=lambda run: (run.ended_at is not None, run.ended_at))
+        return [self.job_instance(run) for run in found]
+
+    def job_instance(self, run: PipelineRun) -> JobInstance:
+        """A run in job control's words."""
+        return _job_instance(run, None)
 
 
 class DataFactoryService:
@@ -196,9 +237,7 @@ class DataFactoryService:
         return pipeline_links(self._client, self._portal_url, self._job.pipeline, job_instance_id)
 
     def _more(self, run: PipelineRun, failed: ActivityRun | None) -> dict[str, Any]:
-        factory = self._client.factory
-        more: dict[str, Any] = {"factory": factory.name, "resourceGroup": factory.resource_group}
-        return more | run_details(run) | ({} if failed is None else {"failedActivity": failed.name})
+        return run_details(self._client, run) | ({} if failed is None else {"failedActivity": failed.name})
 
     async def _failed_activity(self, run: PipelineRun) -> ActivityRun | None:
         """The activity that failed first: those that contain it fail after it."""
@@ -266,9 +305,11 @@ def _reason(run: PipelineRun, failed: ActivityRun | None) -> FailureReason:
     return FailureReason(code, f"activity {failed.name!r} ({failed.type}) failed: {message}")
 
 
-def run_details(run: PipelineRun) -> dict[str, Any]:
+def run_details(client: DataFactoryClient, run: PipelineRun) -> dict[str, Any]:
     """What only Data Factory tells of a run, by its names."""
     return {
+        "factory": client.factory.name,
+        "resourceGroup": client.factory.resource_group,
         "runId": run.id,
         "invokedBy": run.invoked_by,
         "invokedByType": run.invoked_by_type,
