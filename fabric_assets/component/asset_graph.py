@@ -14,6 +14,7 @@ from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.component.dependencies import Names, connect, refuse_cycle
 from fabric_assets.component.entries import Entry, Selection
 from fabric_assets.component.jobs import build_jobs, members_of_jobs
+from fabric_assets.component.loaded_tables import checks_of, lakehouse_table, loaded_table
 from fabric_assets.component.race_rules import RaceMeasures, resolve_races
 from fabric_assets.component.settings import AssetsFor, DefaultSettings, JobSettings, Races
 from fabric_assets.component.table_metadata import Producers, notebook_metadata, table_metadata
@@ -21,6 +22,7 @@ from fabric_assets.component.templates import Places
 from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
 from fabric_assets.notebook_patterns import folders
+from fabric_assets.tables.names import table_definition
 from fabric_assets.translator import NotebookData, NotebookTranslator
 
 
@@ -39,6 +41,7 @@ class GraphSettings:
         folder: folder of the notebooks' sources, ``None`` if they are in none.
         url: gives the link to a notebook.
         external_tables: whether tables from elsewhere are declared.
+        read_tables: whether materializations tell of the tables that notebooks write.
         where: places in the configuration, for errors.
     """
 
@@ -52,6 +55,7 @@ class GraphSettings:
     folder: Path | None
     url: Callable[[str], str | None]
     external_tables: bool
+    read_tables: bool
     where: Places
 
 
@@ -88,10 +92,12 @@ class _Builder:
         self._producers = self._find_producers()
 
     def definitions(self) -> dg.Definitions:
-        assets: list[Any] = [self._checked_asset(entry) for entry in self._entries]
+        made = {entry.key: self._checked_asset(entry) for entry in self._entries}
+        assets: list[Any] = list(made.values())
+        checks = [check for entry in self._entries for check in self._checks(entry, made[entry.key])]
         external = self._external_tables() if self._settings.external_tables else []
         jobs = build_jobs(self._jobs, self._keys, self._settings.jobs)
-        return dg.Definitions(assets=[*assets, *external], jobs=jobs)
+        return dg.Definitions(assets=[*assets, *external], asset_checks=checks, jobs=jobs)
 
     # Keys
 
@@ -228,9 +234,10 @@ class _Builder:
             "pool": self._measures.pools.get(entry.key) or self._pool(entry),
             "resource_key": self._settings.resource_key,
         }
+        reads = self._reads_tables(entry)
         tables = self._tables[entry.key]
         if tables:
-            specs = [self._written_table(entry, table, spec) for table in tables]
+            specs = [self._written_table(entry, table, spec, reads) for table in tables]
             return notebook_asset(spec.key, tables=specs, **options)
         return notebook_asset(
             spec.key,
@@ -245,6 +252,7 @@ class _Builder:
             freshness_policy=spec.freshness_policy,
             partitions_def=spec.partitions_def,
             code_version=spec.code_version,
+            table=loaded_table(entry) if reads else None,
             **options,
         )
 
@@ -271,8 +279,19 @@ class _Builder:
             metadata["fabric/races"] = sorted(set(races))
         return spec.replace_attributes(**changes, metadata=metadata)
 
-    def _written_table(self, entry: Entry, table: Table, notebook: dg.AssetSpec) -> dg.AssetSpec:
+    def _reads_tables(self, entry: Entry) -> bool:
+        checks = self._settings.defaults.checks if entry.settings.checks is None else entry.settings.checks
+        if checks and checks.need_table:
+            return True
+        return self._settings.read_tables or entry.settings.table is not None
+
+    def _checks(self, entry: Entry, asset: dg.AssetsDefinition) -> list[dg.AssetChecksDefinition]:
+        settings = self._settings
+        return checks_of(entry, asset, settings.defaults.checks, settings.resource_key, settings.where)
+
+    def _written_table(self, entry: Entry, table: Table, notebook: dg.AssetSpec, reads: bool) -> dg.AssetSpec:
         spec = self._table_spec(table)
+        known = table_definition(lakehouse_table(entry, table), entry.key) if reads else {}
         about = table_metadata(entry.lineage, self._producers, self._table_key, only=table)
         return spec.replace_attributes(
             deps=self._upstream(entry),
@@ -282,7 +301,7 @@ class _Builder:
             group_name=spec.group_name or notebook.group_name,
             owners=[*spec.owners, *notebook.owners],
             tags={**_without_kinds(notebook.tags), **spec.tags},
-            metadata={**notebook.metadata, **about, **spec.metadata},
+            metadata={**notebook.metadata, **about, **known, **spec.metadata},
         )
 
     def _value(self, entry: Entry, name: str) -> Any:

@@ -111,6 +111,11 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         default=True,
         description="Whether tables that no notebook here writes are declared as external assets.",
     )
+    read_tables: bool = Field(
+        default=False,
+        description="Whether materializations tell rows, columns, size and version of the tables that notebooks write, "
+        "from their Delta logs. Needs the extra `tables` and an identity that may read OneLake.",
+    )
     keys: KeySettings = Field(
         default=KeySettings(), description="How keys of assets are made from the names of notebooks."
     )
@@ -216,6 +221,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
             folder=self._source_folder(),
             url=self._urls(live),
             external_tables=self.external_tables,
+            read_tables=self.read_tables,
             where=self._where,
         )
         definitions = build_definitions(graph, selection, settings)

@@ -20,7 +20,9 @@ from pydantic import (
 from fabric_assets.asset_names import NameRules
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.component.asset_values import check_asset_value, check_fields
+from fabric_assets.component.table_settings import TableChecks
 from fabric_assets.importers.project import NotebookDefaults, NotebookEntry
+from fabric_assets.tables.names import LakehouseTable
 
 Races = Literal["order", "pool", "report"]
 AssetsFor = Literal["notebooks", "tables"]
@@ -53,6 +55,8 @@ class DefaultSettings(NotebookDefaults):
         pool: pool of Dagster, to limit how many run at once.
         session_tag: notebooks with the same tag share a Spark session.
         compute: environment, default lakehouse, Spark pool and settings, sizes.
+        checks: ready-made checks of the tables that the notebooks load; they are left out where it is not known which
+            table that is.
     """
 
     group_name: str | None = None
@@ -62,6 +66,7 @@ class DefaultSettings(NotebookDefaults):
     pool: str | None = None
     session_tag: str | None = None
     compute: ComputeSettings | None = None
+    checks: TableChecks | None = None
 
     @field_validator("group_name", "kinds", "owners", "tags", "pool")
     @classmethod
@@ -80,6 +85,9 @@ class NotebookSettings(NotebookEntry):
         tags: tags of the asset, added to those of ``defaults``.
         compute: replaces the ``compute`` of ``defaults``.
         assets: ``notebooks``: one asset; ``tables``: one asset for each table that it writes.
+        table: the lakehouse table that it loads, such as ``Curated.dim_store``: each materialization tells its rows,
+            columns, size and version. Unset: with ``read_tables``, or for checks, the one that its source writes.
+        checks: replaces the ``checks`` of ``defaults``; ``false``: none.
     """
 
     group_name: str | None = None
@@ -88,6 +96,13 @@ class NotebookSettings(NotebookEntry):
     tags: dict[str, str] = Field(default={})
     compute: ComputeSettings | None = None
     assets: AssetsFor | None = None
+    table: Name | None = None
+    checks: TableChecks | Literal[False] | None = None
+
+    @field_validator("table")
+    @classmethod
+    def _name_of_table(cls, value: str | None) -> str | None:
+        return value if value is None else str(LakehouseTable.parse(value))
 
     @field_validator("name", "group_name", "kinds", "owners", "tags", "pool")
     @classmethod

@@ -188,10 +188,11 @@ def _yaml_model_of_dataclass(kind: type) -> type[BaseModel]:
 
 
 def descriptions(model: type) -> dict[str, str]:
-    """What the section ``Attributes`` of docstrings says of each field; a class's own text before those it inherits."""
+    """What docstrings say of each field (``Attributes`` or ``Args``); a class's own text before those it inherits."""
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
-        _, _, section = (base.__dict__.get("__doc__") or "").partition("Attributes:")
+        text = base.__dict__.get("__doc__") or ""
+        section = text.partition("Attributes:" if "Attributes:" in text else "Args:")[2]
         for match in re.finditer(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", section, re.MULTILINE):
             text = " ".join(match[2].split())
             found[match[1]] = text[:1].upper() + text[1:]

@@ -9,6 +9,8 @@ _SECTIONS = {
     "DefaultSettings": "`defaults`",
     "NotebookSettings": "`notebooks: {NAME: ...}`",
     "ComputeSettings": "`compute`, in `defaults` and `notebooks`",
+    "TableChecks": "`checks`, in `defaults` and `notebooks`",
+    "RowCountBounds": "`checks: {row_count: ...}`",
     "JobSettings": "`jobs: {NAME: ...}`",
     "LineageSettings": "`lineage`",
     "WriterEntry": "`lineage: {writers: [...]}`",
