@@ -293,6 +293,17 @@ def test_a_notebook_follows_a_triggered_pipeline_by_its_automation_condition(
     assert len(fabric.started) == len(runs(fabric)) == 1
 
 
+def test_dagsters_daemon_can_evaluate_it(simulate: Simulate, instance: dg.DagsterInstance) -> None:
+    fabric = simulate(factories=FACTORIES)
+    sensor = build_pipeline_sensor([ingest()])
+    resources = {"data_factory": data_factory(fabric)}
+    defs = dg.Definitions(assets=[ingest()], sensors=[sensor], resources=resources)
+    with dg.build_sensor_context(instance=instance, definitions=defs, resources=resources) as context:
+        evaluated = sensor.evaluate_tick(context)
+
+    assert "Raw" in (evaluated.cursor or "")
+
+
 def test_the_cursor_is_json_that_the_notebook_sensor_writes_too(
     simulate: Simulate, instance: dg.DagsterInstance
 ) -> None:
