@@ -1,9 +1,9 @@
 """Which Fabric a command talks to: the code location's resources, or what the environment says."""
 
-import argparse
 from dataclasses import dataclass, replace
 
 import dagster as dg
+import stamina.instrumentation
 
 from fabric_assets import secret
 from fabric_assets.client.errors import FabricConfigError
@@ -69,25 +69,6 @@ class ChosenFabric:
         return "azure-identity's default chain"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose."""
-    parser.add_argument(
-        "--workspace",
-        metavar="NAME",
-        help="workspace, name or GUID (default: the configured one, else the local Fabric)",
-    )
-    add_module_option(parser)
-
-
-def add_module_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names the code location."""
-    parser.add_argument(
-        "--module",
-        metavar="M",
-        help="module (or .py file) of the code location (default: the one of workspace.yaml or dg.toml)",
-    )
-
-
 def optional_code_location(module: str | None) -> CodeLocation | None:
     """The code location; ``None`` if none is named, and none is here.
 
@@ -107,6 +88,8 @@ def chosen_fabrics(location: CodeLocation | None, workspace: str | None) -> list
     Raises:
         FabricConfigError: a resource cannot be used.
     """
+    # Where structlog is installed, each retry would be told on standard output, in the middle of JSON.
+    stamina.instrumentation.set_on_retry_hooks(())
     keys = location.fabric_resource_keys() if location else []
     if location is None or not keys:
         return [ChosenFabric(None, FabricResource(), workspace)]

@@ -26,6 +26,7 @@ _QUOTA_SHARE = 0.25  # the rest is for whoever runs notebooks as the same identi
 
 _TITLES = ("item", "status", "started", "duration", "by", "asset", "job instance")
 _FIXED = (1, 2, 3, 6)
+_LONGEST_NAME = 36
 _STYLES = {"Completed": "green", "Failed": "bold red", "Cancelled": "yellow", "Deduped": "yellow"}
 
 
@@ -227,8 +228,14 @@ def _table(listing: "Listing", most: int) -> "RenderableType":
     table = Table(box=None, pad_edge=False)
     for number in columns:
         # Names give way in a narrow terminal, times and ids do not.
-        least = max(len(cells[number]) for cells in rows) if number in _FIXED else None
-        table.add_column(_TITLES[number], no_wrap=True, overflow="ellipsis", min_width=least)
+        least = max(len(text) for text in (_TITLES[number], *(cells[number] for cells in rows)))
+        table.add_column(
+            _TITLES[number],
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=least if number in _FIXED else 12,
+            max_width=_LONGEST_NAME if number == 0 else None,
+        )
     for row, cells in zip(listing.rows, rows, strict=False):
         styles = ["", _STYLES.get(row.status, "cyan"), *[""] * (len(cells) - 2)]
         table.add_row(*(Text(cells[number], style=styles[number]) for number in columns))
