@@ -20,7 +20,7 @@ _REASONS = {
     "Lookup": "its output is known only while the pipeline runs; read it in the notebook that needs it",
     "MicrosoftTeams": "use Dagster's notices of run failure",
     "Office365Outlook": "use Dagster's notices of run failure",
-    "PBISemanticModelRefresh": "it refreshes a semantic model, which is no notebook; semantic_model_refresh makes an asset of it",
+    "PBISemanticModelRefresh": "it refreshes a semantic model; semantic_model_refresh makes an asset of that",
     "RefreshDataflow": "a dataflow is an item of its own; item_job_asset makes an asset of it",
     "Script": "it runs SQL outside notebooks; a T-SQL notebook can do so",
     "SetVariable": "variables live only while a pipeline runs; use arguments or exit values",
