@@ -48,7 +48,8 @@ class Reader:
         self._closed = False
         self._failures = 0
         self._warned = False
-        self._retry_after_seconds = 0.0
+        self.problem: FilesError | None = None
+        """Why the last read failed; if it did, there may be messages that were not told."""
 
     async def alongside(self, work: Coroutine[Any, Any, T]) -> T:
         """Do ``work`` and read meanwhile, and what is left when it has ended. Problems of reading do not end it."""
@@ -68,6 +69,11 @@ class Reader:
                 await reading
                 await self._read_the_rest()
 
+    @property
+    def _retry_after_seconds(self) -> float:
+        asked = self.problem.retry_after_seconds if self.problem is not None else None
+        return min(asked or 0.0, _LONGEST_END_SECONDS)
+
     async def _read_until(self, ended: asyncio.Event) -> None:
         wait = self._poll_seconds
         while not ended.is_set():
@@ -83,9 +89,11 @@ class Reader:
         while time.monotonic() - ended < _LONGEST_END_SECONDS:
             if await self._read(last=True):
                 continue
-            if self._closed or time.monotonic() - ended >= self._last_messages_seconds:
-                break
-            await asyncio.sleep(min(self._poll_seconds, self._last_messages_seconds) / 4)
+            if self.problem is None or not self.problem.passing:
+                waited = time.monotonic() - ended >= self._last_messages_seconds
+                if waited or self._closed or self.problem is not None:
+                    break
+            await asyncio.sleep(max(min(self._poll_seconds, 1.0), self._retry_after_seconds))
         self._pass_on([self._rest])
         self._rest = b""
 
@@ -96,9 +104,9 @@ class Reader:
         except FilesError as error:
             self._failed(error)
             return False
-        if self._warned and self._failures:
+        if self._warned and self.problem is not None:
             self._tell("the notebook's messages can be read again")
-        self._failures, self._retry_after_seconds = 0, 0.0
+        self.problem, self._failures = None, 0
         self._take(data)
         return bool(data)
 
@@ -122,8 +130,8 @@ class Reader:
             self._tell("\n".join(texts), MESSAGES)
 
     def _failed(self, error: FilesError) -> None:
+        self.problem = error
         self._failures += 1
-        self._retry_after_seconds = error.retry_after_seconds or 0.0
         if not self._warned and (not error.passing or self._failures >= _WARN_AFTER_FAILURES):
             self._warned = True
             self._tell(

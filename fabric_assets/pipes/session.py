@@ -63,6 +63,7 @@ class SpeakingNotebook:
         self._connection: Connection = connected[0]
         self._control: JobControl = connected[1]
         self._home = fabric.local_home
+        self._unread = False
         self._cancel_seconds = fabric.cancel_timeout_seconds + _CLEAN_UP_SECONDS
         self._job = NotebookJob(
             asset=start.asset,
@@ -157,7 +158,10 @@ class SpeakingNotebook:
             poll_seconds=self._pipes.poll(local=local),
             last_messages_seconds=self._pipes.last_messages(local=local),
         )
-        return await reader.alongside(self._control.run(job, tell, self._start.ledger))
+        try:
+            return await reader.alongside(self._control.run(job, tell, self._start.ledger))
+        finally:
+            self._unread = reader.problem is not None
 
     def _keep(self, messages: Messages) -> None:
         assets = self._start.context.assets_def
@@ -170,10 +174,10 @@ class SpeakingNotebook:
         )
 
     async def _clean_up(self, place: Place, name: str, messages: Messages) -> None:
-        if messages.lost:
+        if messages.lost or self._unread:
             self._start.log(
                 logging.WARNING,
-                f"asset {self._start.asset}: not all messages of the notebook were taken; they are kept in "
+                f"asset {self._start.asset}: not all messages of the notebook arrived; they are kept in "
                 f"{place.files.address(name)}",
             )
         elif not self._pipes.keep:
