@@ -9,10 +9,13 @@ from typing import Any
 import dagster as dg
 
 import fabric_assets
-from fabric_assets import ComputeSettings, FabricResource, fabric_executor, notebook_asset
-from fabric_assets.data_factory import DataFactoryResource
-from fabric_assets.data_factory_assets import adf_pipeline_asset
-from fabric_assets.notices import build_notice_sensors
+from fabric_assets import (
+    ComputeSettings,
+    DataFactoryResource,
+    FabricResource,
+    fabric_executor,
+    notebook_asset,
+)
 from fabric_assets.schedules import TIME_VARIABLE, TIMEZONE_VARIABLE
 from tests.component.reference import reference as component_reference
 from tests.docs.pages import ROOT
@@ -38,6 +41,7 @@ _VARIABLES = {
     TIMEZONE_VARIABLE: "its time zone, default `UTC`",
     "FABRIC_ADF_SUBSCRIPTION_ID, FABRIC_ADF_RESOURCE_GROUP, FABRIC_ADF_FACTORY": "which `DataFactoryResource` means",
     "FABRIC_ARM_URL, FABRIC_ARM_ACCESS_TOKEN": "its fields `arm_url` and `access_token`",
+    "FABRIC_POWER_BI_URL, FABRIC_POWER_BI_ACCESS_TOKEN": "fields `power_bi_url` and `power_bi_access_token`",
     "FABRIC_NOTICES_...": "[notices](notices.md)",
     "AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_CLIENT_SECRET": "azure-identity's: who calls Fabric",
     "DAGSTER_HOME": "Dagster's: where `dagster.yaml` and the history are",
@@ -49,9 +53,7 @@ _COMPONENT = "Attributes of its YAML. Every value may be a template such as `{{ 
 def page() -> str:
     """The whole page."""
     variables = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in _VARIABLES.items())
-    functions = dict.fromkeys(
-        [notebook_asset, *_public_functions(), adf_pipeline_asset, build_notice_sensors]
-    )
+    functions = dict.fromkeys([notebook_asset, *_public_functions()])
     parts = [
         f"{_INTRODUCTION}\n| variable | meaning |\n| --- | --- |\n{variables}",
         *(

@@ -17,8 +17,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from fabric_assets import FabricResource, FabricWorkspaceComponent, fabric_executor
-from fabric_assets.data_factory import DataFactoryResource
+from fabric_assets import DataFactoryResource, FabricResource, FabricWorkspaceComponent, fabric_executor
 from fabric_assets.materialization import exit_value_metadata
 from tests.docs.pages import ROOT, Block
 
