@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from fabric_assets.asset_factory import notebook_asset
     from fabric_assets.client.compute import ComputeSettings
     from fabric_assets.component import FabricWorkspaceComponent
+    from fabric_assets.data_factory import DataFactoryResource
+    from fabric_assets.data_factory_assets import adf_pipeline_asset
     from fabric_assets.executor import fabric_executor
     from fabric_assets.item_assets import item_job_asset, pipeline_asset
+    from fabric_assets.notices import build_notice_sensors
+    from fabric_assets.pipeline_sensors import build_pipeline_sensor
+    from fabric_assets.refreshes import semantic_model_refresh, sql_endpoint_refresh
     from fabric_assets.resource import FabricResource
     from fabric_assets.schedules import build_daily_schedule
     from fabric_assets.sensors import build_notebook_sensor
@@ -31,14 +36,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ComputeSettings",
+    "DataFactoryResource",
     "FabricResource",
     "FabricWorkspaceComponent",
     "LakehouseTable",
     "NotebookData",
     "NotebookTranslator",
     "RowCountBounds",
+    "adf_pipeline_asset",
     "build_daily_schedule",
     "build_notebook_sensor",
+    "build_notice_sensors",
+    "build_pipeline_sensor",
     "build_table_checks",
     "config_field",
     "exit_value_of",
@@ -50,18 +59,24 @@ __all__ = [
     "partition_key",
     "partition_start",
     "pipeline_asset",
+    "semantic_model_refresh",
+    "sql_endpoint_refresh",
 ]
 
 _MODULES = {
     "ComputeSettings": "client.compute",
+    "DataFactoryResource": "data_factory",
     "FabricResource": "resource",
     "FabricWorkspaceComponent": "component",
     "LakehouseTable": "tables.names",
     "NotebookData": "translator",
     "NotebookTranslator": "translator",
     "RowCountBounds": "tables.history",
+    "adf_pipeline_asset": "data_factory_assets",
     "build_daily_schedule": "schedules",
     "build_notebook_sensor": "sensors",
+    "build_notice_sensors": "notices",
+    "build_pipeline_sensor": "pipeline_sensors",
     "build_table_checks": "tables.checks",
     "config_field": "arguments",
     "exit_value_of": "arguments",
@@ -73,6 +88,8 @@ _MODULES = {
     "partition_key": "arguments",
     "partition_start": "arguments",
     "pipeline_asset": "item_assets",
+    "semantic_model_refresh": "refreshes",
+    "sql_endpoint_refresh": "refreshes",
 }
 
 

@@ -9,6 +9,8 @@ import dagster as dg
 from fabric_assets import assets, warehouse
 from fabric_assets.connection import WORKSPACE_VARIABLE
 from fabric_assets.executor import fabric_executor
+from fabric_assets.notices import build_notice_sensors
+from fabric_assets.pipeline_sensors import build_pipeline_sensor
 from fabric_assets.resource import FabricResource
 from fabric_assets.schedules import build_daily_schedule
 from fabric_assets.sensors import build_notebook_sensor
@@ -35,5 +37,9 @@ defs = dg.Definitions(
     executor=fabric_executor,
     jobs=[load_dimensions, load_warehouse] if is_shipped_workspace else [load_dimensions],
     schedules=[build_daily_schedule(load_dimensions)],
-    sensors=[build_notebook_sensor([*dimensions, *around])],
+    sensors=[
+        build_notebook_sensor([*dimensions, *around]),
+        *([build_pipeline_sensor(around)] if is_shipped_workspace else []),
+        *build_notice_sensors(),
+    ],
 )
