@@ -275,7 +275,7 @@ class ContainerReader:
         known = self._decided(reference, scope.context, str)
         source = self._find(known) if isinstance(known, str) else None
         if source is None or (source.name in scope.called) or source.name == scope.pipeline:
-            reason = "it calls another pipeline; import that too and let its assets depend on these, or use pipeline_asset"
+            reason = "it calls another pipeline; import that too and let its assets depend on these (or pipeline_asset)"
             if source is not None:
                 reason = f"it calls {source.name} within itself"
             self._activities.no_equal(step, reason, properties)
