@@ -162,6 +162,10 @@ def _dispatch(
 
 def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     owner, name = unwrapped(function.owner), function.name
+    if isinstance(owner, Instance) and owner.cls is not None and name == "start":  # of a thread
+        body = member(interpreter, owner, "run")
+        if body is not None:
+            return _dispatch(interpreter, body, [], {}, declared=True)
     if isinstance(owner, Template):
         return substituted(owner, name, arguments, keywords)
     if isinstance(owner, Const | Text):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.values import (
+    NO_GUARD,
     NO_KEY,
     Const,
     Function,
@@ -59,6 +60,8 @@ def collection_method(
         and not interpreter.session.branches
     ):
         return owner.items.pop(0 if name != "pop" or _is_zero(first, arguments) else -1)
+    if name in ("pop", "popleft", "get") and owner.items and owner.complete:
+        return one_of([(NO_GUARD, item) for item in owner.items])  # in a loop of unknown length: any of them
     if name in ("sort", "remove", "clear", "discard"):
         if name in ("remove", "discard"):
             owner.items = [item for item in owner.items if not _equal(item, first)]

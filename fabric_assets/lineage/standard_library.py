@@ -28,6 +28,7 @@ from fabric_assets.lineage.values import (
     Partial,
     Template,
     Unknown,
+    find_entry,
     from_python,
     text_of,
     to_python,
@@ -46,6 +47,9 @@ _SUBMITS = {
     "to_thread",
     "run_sync",
 }
+
+
+_GETTER = "operator.the_getter"  # what `itemgetter` and `attrgetter` make
 
 
 def call_standard_library(
@@ -103,9 +107,17 @@ def call_standard_library(
     if name in ("threading.Thread", "multiprocessing.Process", "threading.Timer"):
         target = keywords.get("target")
         passed, _ = interpreter.iterate(keywords.get("args", Items([])))
+        named = keywords.get("kwargs")
+        given_names = (
+            {str(key): value for key, value in named.entries.items()} if isinstance(named, Mapping) else {}
+        )
         if target is not None:
-            interpreter.invoke(target, passed)
+            interpreter.invoke(target, passed, given_names)
         return Unknown()
+    if name in ("operator.itemgetter", "operator.attrgetter") and len(arguments) == 1:
+        return Partial(Lib(_GETTER), (first,))
+    if name == _GETTER and len(arguments) == 2:
+        return map_options(_gotten, arguments, interpreter.session.branches)
     if name in ("collections.OrderedDict", "collections.defaultdict", "types.SimpleNamespace"):
         if last == "SimpleNamespace":
             return Instance(dict(keywords))
@@ -162,6 +174,17 @@ def run_submitted(
     if name in _SUBMITS or name == "run_in_executor":
         return interpreter.invoke(function, rest, keywords)
     return None
+
+
+def _gotten(key: Any, owner: Any) -> Any:
+    """What ``itemgetter(key)`` and ``attrgetter(key)`` get from a value."""
+    if isinstance(owner, Mapping):
+        return owner.entries.get(find_entry(owner, key), Unknown())
+    if isinstance(owner, Items) and isinstance(key, Const) and isinstance(key.value, int) and owner.complete:
+        return owner.items[key.value] if -len(owner.items) <= key.value < len(owner.items) else Unknown()
+    if isinstance(owner, Instance) and isinstance(key, Const):
+        return owner.attributes.get(str(key.value), Unknown())
+    return Unknown()
 
 
 def _named_tuple(name: Any, fields: Any) -> Any:
