@@ -155,7 +155,6 @@ class _Follower(threading.Thread):
             if self.interrupted or not {signal.SIGINT, signal.SIGTERM} & set(arrived):
                 return
             self.interrupted = True
-            running = sum(asset.state == "running" for asset in self._progress.assets.values())
-            self._display.say(f"interrupted: cancelling what runs in Fabric ({running} assets) ...")
+            self._display.say("interrupted: cancelling what runs in Fabric ...")
             # So that the run ends as cancelled, not as failed.
             self._instance.report_run_canceling(self._run, message="Interrupted at the command line.")

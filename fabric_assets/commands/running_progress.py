@@ -218,6 +218,13 @@ class RunProgress:
             if not asset.has_ended:
                 asset.state = "not run" if asset.began is None else "failed"
                 asset.ended = entry.timestamp
+                before = [
+                    name
+                    for name in asset.parents
+                    if name in self.assets and self.assets[name].state != "materialized"
+                ]
+                if asset.state == "not run":
+                    asset.text = f"not run, as {', '.join(before)} did not succeed" if before else "not run"
         data = event.job_failure_data if event.event_type == dg.DagsterEventType.RUN_FAILURE else None
         if data is not None and data.error is not None and not self.failures:
             self.failures.append(f"the run: {data.error.message.strip()}")

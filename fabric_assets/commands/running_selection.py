@@ -13,6 +13,7 @@ import yaml  # type: ignore[import-untyped]
 # Not public: what Dagster's own `asset materialize` checks a partition with.
 from dagster._core.definitions.partitions.context import partition_loading_context
 
+from fabric_assets.asset_factory import NOTEBOOK_METADATA
 from fabric_assets.commands.code_location import CodeLocation
 from fabric_assets.commands.output import UsageError
 from fabric_assets.notebook_patterns import nearest
@@ -162,6 +163,8 @@ def _set(run_config: dict[str, Any], location: CodeLocation, keys: frozenset[dg.
     definition = location.repository.assets_defs_by_key[by_name[asset]]
     schema = definition.op.config_schema
     fields = getattr(schema.config_type, "fields", None) if schema is not None else None
+    if fields is None and NOTEBOOK_METADATA in definition.metadata_by_key[by_name[asset]]:
+        fields = {}  # without arguments from the run config, Dagster takes any config and nobody reads it
     if fields is not None and parameter not in fields:
         known = f"; it takes {', '.join(sorted(fields))}" if fields else ", nor anything else"
         close = nearest(parameter, fields) or known
