@@ -72,7 +72,8 @@ def _public_functions() -> list[Any]:
     """The factories: they take what a user configures."""
     values = [getattr(fabric_assets, name) for name in fabric_assets.__all__]
     names = re.compile(r"build_\w+|\w+_asset|\w+_refresh")
-    return [value for value in values if inspect.isfunction(value) and names.fullmatch(value.__name__)]
+    found = [value for value in values if inspect.isfunction(value) and names.fullmatch(value.__name__)]
+    return sorted(found, key=lambda value: value.__name__.startswith("build_"))
 
 
 def _table(rows: Iterable[tuple[str, object, str]]) -> str:

@@ -9,6 +9,8 @@ What a page may say to the tests, in comments that no reader sees, directly abov
 ``<!-- made by `COMMAND` -->``: YAML that this command prints.
 ``<!-- in a notebook -->``: Python that runs in a notebook and ends with an exit value.
 
+Blocks of ``python notebook`` are cells; the page's own tests run them in a notebook, here only the syntax counts.
+
 A block whose first line is a comment with a path, such as ``# my_project/defs/fabric/defs.yaml``, is written there too.
 """
 
@@ -28,6 +30,7 @@ PAGES = [
 
 LANGUAGES = {
     "python": "python",
+    "python notebook": "cell",
     "yaml": "yaml",
     "json": "json",
     "toml": "toml",

@@ -166,6 +166,9 @@ class Scratch:
         )
         dg.Definitions.validate_loadable(made)
 
+    def _cell(self, block: Block) -> None:
+        compile(block.content, block.place, "exec")
+
     def _json(self, block: Block) -> None:
         json.loads(block.content)
 
