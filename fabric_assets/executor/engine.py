@@ -294,7 +294,11 @@ class Engine:
             interrupted(left),
         )
         for step in self._async_steps:
-            yield from step.abandon()
+            for event in step.abandon():
+                yield from self._handle(step.key, event)
+        for key in left:
+            # Nobody else would: Dagster keeps the slots of a run that has ended until a person frees them.
+            self._claims.free_step(key)
         self._async_steps.clear()
         self._threads.clear()
 

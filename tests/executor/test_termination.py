@@ -211,15 +211,16 @@ def test_steps_that_do_not_end_are_left_alone(
 ) -> None:
     monkeypatch.setattr(engine, "CLEAN_UP_SECONDS", 0.3)
     monkeypatch.setattr(engine, "BLOCKED_SECONDS", 0.2)
+    instance.event_log_storage.set_concurrency_slots("narrow", 2)
     release = threading.Event()
     at_work = []
 
-    @dg.asset
+    @dg.asset(pool="narrow")
     def blocks() -> None:
         at_work.append("blocks")
         release.wait(DEADLINE_SECONDS)
 
-    @dg.asset
+    @dg.asset(pool="narrow")
     async def stubborn() -> None:
         at_work.append("stubborn")
         while not release.is_set():
@@ -238,6 +239,35 @@ def test_steps_that_do_not_end_are_left_alone(
     assert ran.status == DagsterRunStatus.CANCELED
     assert interrupted_steps(ran) == {"stubborn"}
     assert any("are left alone: blocks, stubborn" in entry.message for entry in ran.entries)
+    # Other runs need not wait for them until a person frees their slots.
+    assert instance.event_log_storage.get_concurrency_info("narrow").active_slot_count == 0
+
+
+@pytest.mark.parametrize("waits_for", ["a retry", "a slot of a pool"])
+def test_a_run_whose_steps_all_wait_is_terminated_at_once(
+    instance: dg.DagsterInstance, waits_for: str
+) -> None:
+    storage = instance.event_log_storage
+    storage.set_concurrency_slots("narrow", 1)
+    pool = None
+    if waits_for == "a slot of a pool":
+        pool = "narrow"
+        assert storage.claim_concurrency_slot("narrow", "another-run", "its_step").is_claimed
+
+    @dg.asset(pool=pool, retry_policy=dg.RetryPolicy(max_retries=1, delay=DEADLINE_SECONDS))
+    async def waits() -> None:
+        raise ValueError("not yet")
+
+    def reached() -> bool:
+        (created,) = instance.get_runs()
+        up_for_retry = instance.all_logs(created.run_id, of_type=DagsterEventType.STEP_UP_FOR_RETRY)
+        return bool(up_for_retry or storage.get_concurrency_info("narrow").pending_step_count)
+
+    ran = run(instance, job([waits]), before=terminate_when(reached, instance, (signal.SIGINT,)))
+
+    assert ran.status == DagsterRunStatus.CANCELED
+    info = storage.get_concurrency_info("narrow")
+    assert {claimed.run_id for claimed in [*info.claimed_slots, *info.pending_steps]} <= {"another-run"}
 
 
 def test_an_interruption_that_nobody_asked_for_fails_the_run(instance: dg.DagsterInstance) -> None:
