@@ -126,8 +126,10 @@ class _Others:
         begun = time.monotonic()
         while True:
             waited = time.monotonic() - begun
+            if self._waited_too_long or waited > _LONGEST_WAIT_SECONDS:
+                return
             await asyncio.sleep(wait_seconds(waited, None, self._limits.poll_seconds))
-            if time.monotonic() - begun > _LONGEST_WAIT_SECONDS or await self._running() is None:
+            if await self._running() is None:
                 return
 
     @property
