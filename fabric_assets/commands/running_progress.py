@@ -18,6 +18,7 @@ AssetState = Literal[
 _JOB_INSTANCE = re.compile(rf"job instance ({GUID.pattern})")
 _ASKED_TO_CANCEL = re.compile(rf"asked Fabric to cancel job instance ({GUID.pattern})")
 _STATUS = re.compile(rf"job instance {GUID.pattern} is (\w+)")
+_SAID_BY_DAGSTER = "Dependencies for step "  # the assets that are not run are told in our way
 _INTERRUPTIONS = {"CancelledError", "DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 _ENDED: frozenset[AssetState] = frozenset({"materialized", "failed", "cancelled", "skipped", "not run"})
 
@@ -106,7 +107,9 @@ class RunProgress:
             case kinds.STEP_UP_FOR_RETRY:
                 data = event.step_retry_data
                 wait = f" in {data.seconds_to_wait:g} s" if data.seconds_to_wait else ""
-                reason = data.error.message.strip() if data.error else ""
+                error = data.error.cause or data.error if data.error else None
+                # The class of Dagster that carries the reason says nothing.
+                reason = re.sub(r"^dagster[\w.]+: ", "", error.message) if error else ""
                 return self._set(
                     entry, assets, "retrying", f"retries{wait}: {_one_line(reason)}", warning=True
                 )
@@ -140,7 +143,7 @@ class RunProgress:
         text = _one_line(entry.user_message)
         names = self._steps.get(entry.step_key or "", ())
         level = int(entry.level)
-        if not text or level < logging.INFO:
+        if not text or level < logging.INFO or text.startswith(_SAID_BY_DAGSTER):
             return []
         if found := _ASKED_TO_CANCEL.search(text):
             self.cancelled.append(found[1])
