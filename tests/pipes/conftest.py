@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import httpx
 import pytest
 from dagster_pipes import (
     PipesContext,
@@ -35,22 +38,28 @@ class SpeakingEngine:
     speak: Spoken = lambda pipes: pipes.close()
     writer: Callable[[], PipesMessageWriter] = PipesDefaultMessageWriter
     parameters: list[dict[str, Any]] = field(default_factory=list)
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(20))
 
     async def execute(self, execution: NotebookExecution, on_started: Callable[[], None]) -> ExecutionResult:
         on_started()
-        self.parameters.append(dict(execution.parameters))
+        parameters = dict(execution.parameters)
+        self.parameters.append(parameters)
         try:
-            return ExecutionResult(exit_value=await asyncio.to_thread(self._run))
+            return ExecutionResult(
+                exit_value=await asyncio.get_running_loop().run_in_executor(
+                    self.threads, self._run, parameters
+                )
+            )
         except Exception as error:  # noqa: BLE001 -- whatever a test raises
             return ExecutionResult(error=ExecutionError("NotebookExecutionFailed", str(error)))
 
-    def _run(self) -> str | None:
-        told = json.loads(self.parameters[-1].get(PARAMETER, "{}"))
+    def _run(self, parameters: dict[str, Any]) -> str | None:
+        told = json.loads(parameters[PARAMETER])
         loader = PipesMappingParamsLoader(told)
         return self.speak(PipesContext(loader, PipesDefaultContextLoader(), self.writer()))
 
     async def aclose(self) -> None:
-        pass
+        self.threads.shutdown(wait=False)
 
 
 @dataclass
@@ -75,6 +84,15 @@ class Studio:
     def resource(self, **fields: Any) -> FabricResource:
         return resource(self.fabric, **{"local_home": str(self.home), **fields})
 
+    def statuses(self) -> list[str]:
+        """The statuses of the job instances that were started."""
+        base = f"{self.fabric.url}/workspaces/{self.fabric.workspace_id}/items"
+        with httpx.Client(headers={"Authorization": f"Bearer {self.fabric.token}"}) as api:
+            return [
+                api.get(f"{base}/{started.item_id}/jobs/instances/{started.id}").json()["status"]
+                for started in self.fabric.started
+            ]
+
     def materialize(
         self, *assets: dg.AssetsDefinition, instance: dg.DagsterInstance | None = None, **options: Any
     ) -> dg.ExecuteInProcessResult:
@@ -91,12 +109,20 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     write_notebook(home, "Talk", "pass")
     engine = SpeakingEngine()
     with ExitStack() as stack:
-        yield Studio(stack.enter_context(serve_in_thread(home, engine=engine)), home, engine)
+        yield Studio(stack.enter_context(serve_in_thread(home, engine=engine, max_kernels=20)), home, engine)
 
 
 def talk(pipes: PipesFiles | bool = PipesFiles(lakehouse="Curated"), **options: Any) -> dg.AssetsDefinition:  # noqa: B008
     """An asset that is loaded by ``Talk``."""
     return notebook_asset("Talk", notebook="Talk", pipes=pipes, **{"retry": 0, **options})
+
+
+def wait_for(reached: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def write_lakehouse(home: Path, name: str) -> None:

@@ -12,12 +12,13 @@ from fabric_assets import ComputeSettings, fabric_executor, notebook_asset
 from fabric_assets.local import serve_in_thread
 from fabric_assets.local.engine import KernelEngine
 from fabric_assets.local.home import LocalHome
+from fabric_assets.pipes.settings import PipesFiles
 from tests.conftest import resource
 from tests.executor.running import run
 from tests.pipes.conftest import known, write_lakehouse, write_notebook
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "pipes.md"
-PARAMETERS, OPEN, SPEAK, *_ = re.findall(r"```python notebook\n(.*?)```", PAGE.read_text(), re.DOTALL)
+PARAMETERS, OPEN, SPEAK, IN_CHUNKS = re.findall(r"```python notebook\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 # The notebook goes on when the test has seen its first line in the run's log.
 WAIT = """
@@ -29,18 +30,27 @@ while not pathlib.Path("Files/heard").exists():
 """
 
 
-@pytest.mark.parametrize("kernel", ["jupyter", "synapse_pyspark"])
-def test_a_notebook_with_the_cells_of_the_page_speaks_while_it_runs(tmp_path: Path, kernel: str) -> None:
+IMPORTS, SAY_SOMETHING = OPEN.partition("pipes = open_dagster_pipes(")[0], OPEN.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "chunks"), [("jupyter", False), ("synapse_pyspark", False), ("jupyter", True)]
+)
+def test_a_notebook_with_the_cells_of_the_page_speaks_while_it_runs(
+    tmp_path: Path, kernel: str, chunks: bool
+) -> None:
     home = tmp_path / "home"
     write_lakehouse(home, "Curated")
     spark = "rows = spark.range(3).count()" if kernel == "synapse_pyspark" else "rows = 3"
-    write_notebook(home, "Talk", f"#PARAMETERS\n{PARAMETERS}", OPEN, WAIT, spark, SPEAK, kernel=kernel)
+    in_chunks = "\n".join([IMPORTS, IN_CHUNKS.replace("interval=5", "interval=0"), SAY_SOMETHING])
+    opens = in_chunks if chunks else OPEN
+    write_notebook(home, "Talk", f"#PARAMETERS\n{PARAMETERS}", opens, WAIT, spark, SPEAK, kernel=kernel)
     asset = notebook_asset(
         "Talk",
         notebook="Talk",
         retry=0,
         compute=ComputeSettings(default_lakehouse="Curated"),
-        pipes=True,
+        pipes=PipesFiles(chunks=chunks),
         check_specs=[dg.AssetCheckSpec("has_rows", asset="Talk")],
     )
     heard = home / "onelake" / "Local" / "Curated.Lakehouse" / "Files" / "heard"

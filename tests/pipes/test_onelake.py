@@ -120,7 +120,7 @@ def test_a_file_that_may_not_be_read_is_one_warning(studio: Studio, lake: Lake) 
 def test_a_folder_that_may_not_be_written_lets_the_notebook_run_without_messages(
     studio: Studio, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(studio.engine), "_run", lambda _engine: None)
+    monkeypatch.setattr(type(studio.engine), "_run", lambda *_: None)
     lake.server.forever["PUT"] = 403
     with dg.DagsterInstance.ephemeral() as instance:
         result = studio.materialize(talk(lake.pipes()), instance=instance)
@@ -135,7 +135,7 @@ def test_a_folder_that_may_not_be_written_lets_the_notebook_run_without_messages
 def test_no_token_for_onelake_lets_the_notebook_run_without_messages(
     studio: Studio, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(studio.engine), "_run", lambda _engine: None)
+    monkeypatch.setattr(type(studio.engine), "_run", lambda *_: None)
     monkeypatch.setattr(onelake_files, "_tokens", StaticToken("expired"))
     # The client of the process keeps its token source.
     monkeypatch.setattr(onelake_files, "_clients", {})
