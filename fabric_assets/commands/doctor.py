@@ -1,7 +1,6 @@
 """``fabric-assets doctor``: what is right, and how to mend what is not."""
 
 import argparse
-import asyncio
 from typing import TYPE_CHECKING
 
 from fabric_assets.commands.output import CommandError, note, say
@@ -55,6 +54,8 @@ def add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run_doctor(options: argparse.Namespace) -> int:
     """Look at everything, or check the contract."""
+    import asyncio
+
     from fabric_assets.client.errors import FabricError
     from fabric_assets.commands.code_location import environment_file
     from fabric_assets.commands.doctor_report import Report, printer
@@ -108,6 +109,8 @@ async def _examine_fabric(
     *,
     all_of_them: bool,
 ) -> None:
+    import asyncio
+
     from fabric_assets.client.errors import FabricError
     from fabric_assets.commands.doctor_local import examine_local
     from fabric_assets.commands.doctor_notebooks import examine_notebooks, notebook_assets

@@ -69,7 +69,7 @@ class PlainDisplay:
         """Print the lines."""
         for line in lines:
             at = datetime.fromtimestamp(line.at).astimezone()
-            mark = "warning: " if line.is_warning and "failed" not in line.text else ""
+            mark = "warning: " if line.is_warning and not line.text.startswith("failed") else ""
             self.say(f"{at:%H:%M:%S} {line.asset or 'run'}: {mark}{line.text}")
 
     def say(self, text: str) -> None:

@@ -1,7 +1,6 @@
 """``fabric-assets status``: the job instances of a workspace, running and recent, and who started them."""
 
 import argparse
-import asyncio
 import contextlib
 import json
 import os
@@ -64,6 +63,8 @@ def add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def show_status(options: argparse.Namespace) -> int:
     """Show the job instances."""
+    import asyncio
+
     from fabric_assets.client.errors import FabricError
     from fabric_assets.commands.code_location import CodeLocationError, environment_file
     from fabric_assets.commands.fabric_choice import chosen_fabrics, optional_code_location
@@ -156,6 +157,8 @@ async def _listing(
     notebook: "Item | None",
     instance: "dg.DagsterInstance | None",
 ) -> "Listing":
+    import asyncio
+
     from fabric_assets.client.errors import FabricTransportError
     from fabric_assets.commands.status_rows import list_job_instances, with_owners
     from fabric_assets.instance_ledger import claims
@@ -180,6 +183,8 @@ async def _watch(
     seconds: float,
 ) -> None:
     """Show it again and again: a table that follows in a terminal, else a line for each change."""
+    import asyncio
+
     from rich.console import Console, Group
     from rich.live import Live
     from rich.text import Text
