@@ -1,4 +1,4 @@
-"""How long an asset's notebook is likely to take, from Dagster's own event log."""
+"""How long an asset's job instance is likely to take, from Dagster's own event log."""
 
 from statistics import median
 

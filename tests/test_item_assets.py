@@ -18,6 +18,7 @@ from tests.faults.harness import LIMITS, MemoryLedger, Said, statuses
 
 PIPELINE = {"type": "DataPipeline", "name": "Ingest"}
 LAKEHOUSE = {"type": "Lakehouse", "name": "Base"}
+SPARK_JOB = {"type": "SparkJobDefinition", "name": "Load"}
 FULL = {
     "status": "Failed",
     "failure_reason": {
@@ -108,20 +109,35 @@ def test_a_pipeline_that_takes_too_long_is_cancelled(simulate: Simulate) -> None
     assert statuses(fabric) == ["Cancelled"]
 
 
-def test_a_full_capacity_is_waited_out_without_a_retry(simulate: Simulate) -> None:
-    fabric = simulate(items=[PIPELINE], job_instances=[{"nth": 1, **FULL}, {"nth": 2, **FULL}, {}])
+def spark_job() -> dg.AssetsDefinition:
+    return item_job_asset("Raw", item="Load", item_type="SparkJobDefinition", job_type="sparkjob", retry=0)
 
-    result = materialize(ingest(), fabric, fields={"capacity_wait_seconds": 0.1})
+
+def test_a_full_capacity_is_waited_out_without_a_retry(simulate: Simulate) -> None:
+    fabric = simulate(items=[SPARK_JOB], job_instances=[{"nth": 1, **FULL}, {"nth": 2, **FULL}, {}])
+
+    result = materialize(spark_job(), fabric, fields={"capacity_wait_seconds": 0.1})
 
     assert metadata(result)["fabric/job_instance_id"] == fabric.started[2].id
     assert metadata(result)["fabric/attempts"] == 1
 
 
 def test_a_capacity_that_stays_full_is_given_up(simulate: Simulate) -> None:
-    fabric = simulate(items=[PIPELINE], job_instances=[FULL])
+    fabric = simulate(items=[SPARK_JOB], job_instances=[FULL])
     fields = {"capacity_wait_seconds": 0.1, "capacity_patience_seconds": 0.5}
 
-    assert "the capacity has been full for" in failure(materialize(ingest(), fabric, fields=fields))
+    assert "the capacity has been full for" in failure(materialize(spark_job(), fabric, fields=fields))
+
+
+def test_a_pipeline_one_of_whose_activities_found_no_room_is_not_started_again(simulate: Simulate) -> None:
+    # Its other activities have done their work: to load that twice is the user's decision (`retry`).
+    fabric = simulate(items=[PIPELINE], job_instances=[{"run_seconds": 0.2, **FULL}])
+
+    words = failure(materialize(ingest(), fabric))
+
+    assert "pipeline 'Ingest' failed after" in words
+    assert "TooManyRequestsForCapacity" in words
+    assert len(fabric.started) == 1
 
 
 def test_partitions_of_a_pipeline(simulate: Simulate) -> None:

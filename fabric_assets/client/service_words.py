@@ -24,6 +24,6 @@ FABRIC = ServiceWords(
     name="Fabric",
     example_url="https://api.fabric.microsoft.com/v1",
     token_setting="FABRIC_ACCESS_TOKEN or `access_token`",  # noqa: S106 -- the name of the setting
-    needed="The identity needs at least the role Contributor in the workspace (to run notebooks), and the tenant "
+    needed="The identity needs at least the role Contributor in the workspace (to run its items), and the tenant "
     "setting 'Service principals can use Fabric APIs' if it is a service principal.",
 )

@@ -1,4 +1,4 @@
-"""Bearing a full capacity: no failure of the notebook, and no use of the asset's retries."""
+"""Bearing a full capacity: no failure of what was started, and no use of the asset's retries."""
 
 import asyncio
 import logging
@@ -60,8 +60,8 @@ class CapacityPatience:
     def exhausted(self) -> FabricError:
         """The error for a capacity that has been full for too long."""
         return FabricError(
-            f"the capacity has been full for {time.monotonic() - (self._since or 0.0):.0f} s: {self._why}. Run fewer "
-            "notebooks at once (a Dagster pool), or take a larger capacity.",
+            f"the capacity has been full for {time.monotonic() - (self._since or 0.0):.0f} s: {self._why}. Run less "
+            "at once (a Dagster pool), or take a larger capacity.",
             error_code="TooManyRequestsForCapacity",
         )
 

@@ -127,7 +127,7 @@ class CapacityQueue:
         """
         if vcores > self._most:
             raise FabricConfigError(
-                f"the notebook needs {vcores} vCores by its compute settings, and the capacity has "
+                f"the job instance needs {vcores} vCores by its compute settings, and the capacity has "
                 f"{self._most:.0f}: take smaller compute settings or a larger capacity"
             )
         place = Place(vcores, session)

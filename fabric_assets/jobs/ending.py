@@ -56,8 +56,8 @@ def _failure(seen: ObservedJobInstance, service: JobService) -> JobInstanceFaile
     reason = ended.failure_reason
     what = {
         CANCELLED: f"{label} was cancelled in {service.service}",
-        DEDUPED: f"{label} did not run: {service.service} skipped this job instance because another one of the "
-        f"same {label.partition(' ')[0]} was running already (Deduped). Run it again when that one has ended",
+        DEDUPED: f"{label} did not run: {service.service} skipped this job instance because another one of it "
+        "was running already (Deduped). Run it again when that one has ended",
     }.get(ended.status, f"{label} failed")
     detail = f": {reason.message} (error code {reason.error_code})" if reason else ""
     return JobInstanceFailedError(

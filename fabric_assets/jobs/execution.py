@@ -14,18 +14,18 @@ from fabric_assets.client.errors import (
     JobInstanceLostError,
     JobInstanceTimeoutError,
 )
-from fabric_assets.client.models import CANCELLED, COMPLETED, DEDUPED, FAILED
+from fabric_assets.client.models import CANCELLED, DEDUPED, FAILED
 from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import is_capacity_full
 from fabric_assets.jobs.cancelling import Cancelling
 from fabric_assets.jobs.capacity import CapacityPatience
 from fabric_assets.jobs.capacity_queue import CapacityQueue, Place
 from fabric_assets.jobs.ending import outcome_of
-from fabric_assets.jobs.job import Job, JobLimits, JobOutcome, Tell
+from fabric_assets.jobs.job import ItemJob, Job, JobLimits, JobOutcome, Tell
 from fabric_assets.jobs.job_service import JobService
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.observed import ObservedJobInstance
-from fabric_assets.jobs.starting import Starting
+from fabric_assets.jobs.starting import Starting, is_of_type
 from fabric_assets.jobs.watcher import Watched, Watcher
 
 _LONGEST_WAIT_AFTER_SKIPS_SECONDS = 60.0
@@ -61,7 +61,8 @@ class JobExecution:
         self._watcher = watcher
         self._queue = queue
         self._tell = tell
-        self._starting = Starting(service, limits, ledger, tell)
+        self._job_type = job.job_type if isinstance(job, ItemJob) else None
+        self._starting = Starting(service, limits, ledger, tell, job_type=self._job_type)
         self._capacity = CapacityPatience(
             limits.capacity_patience_seconds, limits.capacity_wait_seconds, tell
         )
@@ -181,9 +182,14 @@ class JobExecution:
         )
 
     def _failed_for_capacity(self) -> bool:
+        """Whether it found no room, so that nothing of it ran.
+
+        A pipeline itself takes no room: there it was one of its activities, and others have done their work.
+        """
         reason = self._seen.latest.failure_reason
         return (
-            self._seen.latest.status == FAILED
+            self._service.listed_in == "sessions"
+            and self._seen.latest.status == FAILED
             and reason is not None
             and is_capacity_full(reason.error_code, reason.message)
         )
@@ -191,8 +197,8 @@ class JobExecution:
     async def _wait_for_the_one_in_the_way(self) -> bool:
         """Fabric skipped our job instance because another one of the item was running: whether that one ended."""
         self._tell(
-            f"{self._service.service} skipped job instance {self._seen.id}, as another one of the "
-            f"{self._service.label.partition(' ')[0]} was running; waiting for that one to end",
+            f"{self._service.service} skipped job instance {self._seen.id} of {self._service.label}, as another one "
+            "of it was running; waiting for that one to end",
             logging.WARNING,
         )
         now = asyncio.get_running_loop().time()
@@ -211,7 +217,7 @@ class JobExecution:
                 while True:
                     with suppress(FabricNotFoundError):  # it passes
                         listed = await self._service.list_job_instances()
-                        if all(job_instance.has_ended for job_instance in listed):
+                        if all(each.has_ended for each in listed if is_of_type(each, self._job_type)):
                             return True
                     await asyncio.sleep(self._limits.poll_seconds)
         return False
@@ -222,7 +228,7 @@ class JobExecution:
             urgency = await self._watcher.worth_a_read(watched, self._seen.retry_after_seconds)
             times_out_at = limit.when()
             if urgency is Urgency.LIKELY_END:
-                # It has ended in time. That we must wait for our turn to read it is not the notebook's fault.
+                # It has ended in time. That we must wait for our turn to read it is not its fault.
                 limit.reschedule(None)
             known = await self._seen.read(urgency)
             limit.reschedule(times_out_at)
@@ -231,8 +237,8 @@ class JobExecution:
 
     async def _stop_after_timeout(self, watched: Watched) -> None:
         ended = await self._cancelling.cancel(watched)
-        if ended and self._seen.latest.status == COMPLETED:
-            # It came to its end just before the cancel: the table is loaded.
+        if ended and self._seen.latest.status != CANCELLED:
+            # It came to its own end just before the cancel: the table is loaded, or there is a reason why not.
             return
         raise JobInstanceTimeoutError(
             f"{self._service.label} did not end within {self._job.timeout_seconds:g} s; "
@@ -240,5 +246,5 @@ class JobExecution:
             + f"; {self._seen.where}. Raise `timeout_seconds` of asset {self._job.asset} if it needs longer.",
             job_instance=self._seen.latest,
             url=self._seen.link,
-            cancelled=ended and self._seen.latest.status == CANCELLED,
+            cancelled=ended,
         )

@@ -1,6 +1,6 @@
-"""One start of a notebook at a time on this machine, across its processes.
+"""One start of an item at a time on this machine, across its processes.
 
-Fabric does not tell which job instance a lost answer belonged to. While one start of a notebook is open, no other is
+Fabric does not tell which job instance a lost answer belonged to. While one start of an item is open, no other is
 sent, so what appears meanwhile is its own.
 """
 

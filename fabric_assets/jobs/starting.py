@@ -22,6 +22,13 @@ from fabric_assets.jobs.ledger import REFUSED, Attempt, Ledger
 from fabric_assets.jobs.start_lock import start_lock
 
 
+def is_of_type(job_instance: JobInstance, job_type: str | None) -> bool:
+    """Whether a job instance can be of this type; ``None``: of any."""
+    if job_type is None or not job_instance.job_type:
+        return True
+    return job_instance.job_type.lower() == job_type.lower()
+
+
 class Starting:
     """Gets the job instance of one attempt, and notes each step before the next one.
 
@@ -30,10 +37,20 @@ class Starting:
         limits: how to wait.
         ledger: the notes.
         tell: gets what a person should know.
+        job_type: what is started, where an item has jobs of several types; ``None``: all of its jobs are alike.
     """
 
-    def __init__(self, service: JobService, limits: JobLimits, ledger: Ledger, tell: Tell) -> None:
+    def __init__(
+        self,
+        service: JobService,
+        limits: JobLimits,
+        ledger: Ledger,
+        tell: Tell,
+        *,
+        job_type: str | None = None,
+    ) -> None:
         self._service = service
+        self._job_type = job_type
         self._limits = limits
         self._ledger = ledger
         self._tell = tell
@@ -149,27 +166,36 @@ class Starting:
         deadline = time.monotonic() + self._limits.find_seconds
         first_seen: dict[str, float] = {}
         while True:
-            candidates = await self._nobodys(since)
+            nobodys = await self._nobodys(since)
+            candidates = {j.id for j in nobodys if is_of_type(j, self._job_type)}
             now = time.monotonic()
             first_seen = {candidate: first_seen.get(candidate, now) for candidate in candidates}
             settled = [c for c, seen in first_seen.items() if now - seen >= self._limits.settle_seconds]
             if len(candidates) == 1 and settled:
                 return settled[0]
-            if now >= deadline and not candidates:
+            if now >= deadline and not nobodys:
                 return None
+            if now >= deadline and not candidates:
+                # Should the service call the type otherwise than we do, it is ours.
+                others = ", ".join(sorted(f"{j.id} ({j.job_type})" for j in nobodys))
+                raise self._lost(
+                    f"what was started since then is of another type than {self._job_type}: {others}"
+                )
             if now >= deadline and len(settled) > 1:
                 raise self._lost(f"several could be it: {', '.join(sorted(settled))}")
             await asyncio.sleep(min(self._limits.poll_seconds, 1.0))
 
-    async def _nobodys(self, since: datetime) -> set[str]:
-        listed = await self._listed()
+    async def _nobodys(self, since: datetime) -> list[JobInstance]:
         earliest = since - self._service.clock_uncertainty
-        recent = {
-            j.id
-            for j in listed
-            if j.invoke_type != "Scheduled" and (j.start_time is None or j.start_time >= earliest)
-        }
-        return recent - await asyncio.to_thread(self._ledger.claimed, recent)
+        recent = [
+            j
+            for j in await self._listed()
+            if j.invoke_type != "Scheduled"
+            # One that never ran, as it was skipped or cancelled, may have no start.
+            and ((shown := j.start_time or j.end_time) is None or shown >= earliest)
+        ]
+        claimed = await asyncio.to_thread(self._ledger.claimed, {j.id for j in recent})
+        return [j for j in recent if j.id not in claimed]
 
     async def _listed(self) -> list[JobInstance]:
         """The item's job instances. A 404 may pass: the item was there a moment ago."""

@@ -13,6 +13,7 @@ from fabric_assets.local import ServedFabric
 from fabric_assets.local.script import Fault
 from tests.conftest import Simulate
 from tests.faults.harness import (
+    NOTEBOOK,
     READ,
     START,
     effective,
@@ -48,6 +49,7 @@ class Row:
         started: job instances that they made.
         left: job instances of ours that are left running.
         said: words to how many lines of the run's log have them.
+        pipelines: whether it is provoked for a pipeline too.
     """
 
     id: str
@@ -64,6 +66,15 @@ class Row:
     started: int = 1
     left: int = 0
     said: Mapping[str, int] = field(default_factory=dict)
+    pipelines: bool = False
+
+
+def for_items(rows: Sequence[Row]) -> list[Any]:
+    """Each row for a notebook, and those that say so for a pipeline: parameters ``row`` and ``item_type``."""
+    return [
+        *(pytest.param(row, "Notebook", id=row.id) for row in rows),
+        *(pytest.param(row, "DataPipeline", id=f"pipeline: {row.id}") for row in rows if row.pipelines),
+    ]
 
 
 def on_start(**fault: Any) -> tuple[dict[str, Any], ...]:
@@ -74,11 +85,13 @@ def on_read(**fault: Any) -> tuple[dict[str, Any], ...]:
     return ({"method": "GET", "path": READ, **fault},)
 
 
-def check(simulate: Simulate, row: Row, caplog: pytest.LogCaptureFixture) -> None:
+def check(
+    simulate: Simulate, row: Row, caplog: pytest.LogCaptureFixture, item_type: str = "Notebook"
+) -> None:
     """Provoke the fault while the asset is materialized, and compare what became of it with the row."""
     caplog.set_level(logging.DEBUG)
     fabric = simulate(
-        notebooks=["LoadDimX"],
+        items=[{"type": item_type, "name": NOTEBOOK}],
         job_instances=row.job_instances,
         service=row.service,
         capacity=row.capacity,
@@ -92,7 +105,7 @@ def check(simulate: Simulate, row: Row, caplog: pytest.LogCaptureFixture) -> Non
         meanwhile = in_background(lambda: row.meanwhile(fabric))
 
     with dg.DagsterInstance.ephemeral() as instance:
-        result = materialize(load(**row.asset), fabric, instance, **row.fields)
+        result = materialize(load(item_type=item_type, **row.asset), fabric, instance, **row.fields)
         events = instance.all_logs(result.run_id)
         notes = json.dumps(dict(instance.daemon_cursor_storage.get_cursor_values(_note_keys(fabric, result))))
     if row.meanwhile is not None:
@@ -106,6 +119,9 @@ def check(simulate: Simulate, row: Row, caplog: pytest.LogCaptureFixture) -> Non
         (failed.user_failure_data.description or "") for failed in failures if failed.user_failure_data
     )
     assert result.success is not bool(row.fails), text
+    if item_type == "DataPipeline":
+        assert "notebook" not in text + log
+        text = text.replace("pipeline", "notebook")
     assert [words for words in row.fails if words not in text] == [], text
     ours = [started.id for started in fabric.started if started.id not in theirs]
     if row.posts:

@@ -1,4 +1,4 @@
-"""What the tests of faults share: one notebook, run with short waits, and what became of it."""
+"""What the tests of faults share: one notebook (or pipeline), run with short waits, and what became of it."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import httpx
 
-from fabric_assets import FabricResource, notebook_asset
+from fabric_assets import FabricResource, notebook_asset, pipeline_asset
 from fabric_assets.client.auth import StaticToken, TokenSource
 from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.connection import Connection
@@ -73,10 +73,11 @@ def quick(fabric: ServedFabric, **fields: Any) -> FabricResource:
     )
 
 
-def load(name: str = "DimX", **options: Any) -> dg.AssetsDefinition:
-    return notebook_asset(
-        name, notebook=NOTEBOOK, **{"retry": 0, "retry_interval_seconds": 0, "timeout_seconds": 60, **options}
-    )
+def load(name: str = "DimX", item_type: str = "Notebook", **options: Any) -> dg.AssetsDefinition:
+    options = {"retry": 0, "retry_interval_seconds": 0, "timeout_seconds": 60, **options}
+    if item_type == "DataPipeline":
+        return pipeline_asset(name, pipeline=NOTEBOOK, **options)
+    return notebook_asset(name, notebook=NOTEBOOK, **options)
 
 
 def materialize(
@@ -96,7 +97,7 @@ def wait_for(what: str, reached: Callable[[], bool]) -> None:
 
 def starts(fabric: ServedFabric) -> list[RequestRecord]:
     """The requests that start something, those that failed included."""
-    return [r for r in fabric.requests if r.method == "POST" and r.path.endswith("jobType=RunNotebook")]
+    return [r for r in fabric.requests if r.method == "POST" and "/jobs/instances?jobType=" in r.path]
 
 
 def reads(fabric: ServedFabric, job_instance_id: str) -> list[RequestRecord]:
@@ -134,15 +135,16 @@ def _item(fabric: ServedFabric) -> str:
     return fabric.started[0].item_id
 
 
-def start_outside(fabric: ServedFabric) -> str:
-    """Start the notebook as somebody else would, in Fabric's pages."""
+def start_outside(fabric: ServedFabric, job_type: str | None = None) -> str:
+    """Start the item, with its own job type or another one, as somebody else would in Fabric's pages."""
     with httpx.Client(
         base_url=fabric.url, headers={"Authorization": f"Bearer {fabric.token}"}, trust_env=False
     ) as api:
         items = api.get(f"/workspaces/{fabric.workspace_id}/items").raise_for_status().json()["value"]
-        (item,) = [item for item in items if item["displayName"] == NOTEBOOK]
-        path = f"/workspaces/{fabric.workspace_id}/items/{item['id']}/jobs/instances?jobType=RunNotebook"
-        answer = api.post(path).raise_for_status()
+        item = next(item for item in items if item["displayName"] == NOTEBOOK)
+        own_type = {"Notebook": "RunNotebook", "DataPipeline": "Pipeline"}.get(item["type"])
+        path = f"/workspaces/{fabric.workspace_id}/items/{item['id']}/jobs/instances"
+        answer = api.post(path, params={"jobType": job_type or own_type}).raise_for_status()
     return answer.headers["Location"].rpartition("/")[2]
 
 

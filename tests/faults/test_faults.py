@@ -7,7 +7,7 @@ and what the run's log says of it.
 import pytest
 
 from tests.conftest import Simulate
-from tests.faults.fault_row import HTML, NEVER_ENDS, SHORT, Row, check, on_start
+from tests.faults.fault_row import HTML, NEVER_ENDS, SHORT, Row, check, for_items, on_start
 from tests.faults.harness import CANCEL, LIST
 
 FULL = {
@@ -25,19 +25,26 @@ LOST_ANSWERS = [
         on_start(drop="before"),
         posts=2,
         said={NOT_ANSWERED: 1, ARRIVED_NOT: 1},
+        pipelines=True,
     ),
     Row(
         "the connection breaks before the answer to the start",
         on_start(drop="after"),
         said={NOT_ANSWERED: 1, ARRIVED_NOT: 0, "started job instance": 1},
+        pipelines=True,
     ),
     Row("500 before it started", on_start(status=500), posts=2, said={NOT_ANSWERED: 1, ARRIVED_NOT: 1}),
-    Row("500 after it started", on_start(status=500, acted=True), said={NOT_ANSWERED: 1, ARRIVED_NOT: 0}),
+    Row(
+        "500 after it started",
+        on_start(status=500, acted=True),
+        said={NOT_ANSWERED: 1, ARRIVED_NOT: 0},
+        pipelines=True,
+    ),
     Row("502 HTML before it started", on_start(status=502, body=HTML), posts=2, said={ARRIVED_NOT: 1}),
     Row("502 HTML after it started", on_start(status=502, body=HTML, acted=True), said={ARRIVED_NOT: 0}),
     Row("408 after it started", on_start(status=408, acted=True), said={ARRIVED_NOT: 0}),
     Row("200 HTML instead of a start", on_start(status=200, body=HTML), posts=2, said={ARRIVED_NOT: 1}),
-    Row("202 without Location", service={"location": "missing"}, said={NOT_ANSWERED: 0}),
+    Row("202 without Location", service={"location": "missing"}, said={NOT_ANSWERED: 0}, pipelines=True),
     Row("202 with the collection as Location", service={"location": "collection"}),
     Row(
         "the answer is lost and the list does not show the job instance yet",
@@ -86,6 +93,7 @@ LOST_ANSWERS = [
         asset={"retry": 1},
         posts=2,
         started=2,
+        pipelines=True,
     ),
     Row(
         "the start stays without an answer beyond the limit",
@@ -99,7 +107,7 @@ LOST_ANSWERS = [
 ]
 
 REFUSED_STARTS = [
-    Row("429 on the start", on_start(status=429, headers={"Retry-After": "1"}), posts=2),
+    Row("429 on the start", on_start(status=429, headers={"Retry-After": "1"}), posts=2, pipelines=True),
     Row(
         "403 on the start",
         on_start(status=403, body={"errorCode": "InsufficientPrivileges", "message": "no"}, times=None),
@@ -117,10 +125,11 @@ REFUSED_STARTS = [
 ]
 
 NOT_VISIBLE_YET = [
-    Row("404 after the start", service={"unseen_seconds": 0.4}),
+    Row("404 after the start", service={"unseen_seconds": 0.4}, pipelines=True),
     Row(
         "RequestExecutionFailed after the start",
         service={"unseen_seconds": 0.4, "unseen_as": "RequestExecutionFailed"},
+        pipelines=True,
     ),
     Row(
         "404 when it is cancelled right after the start",
@@ -157,6 +166,7 @@ CAPACITY = [
         on_start(status=430, body={"errorCode": "TooManyRequestsForCapacity", "message": "no room"}, times=2),
         posts=3,
         said={"the capacity is full": 1, "the capacity had room after": 1},
+        pipelines=True,
     ),
     Row(
         "the capacity is full until another notebook has ended",
@@ -172,7 +182,7 @@ CAPACITY = [
         on_start(status=430, body={"errorCode": "TooManyRequestsForCapacity", "message": "no"}, times=None),
         fields={"capacity_patience_seconds": 0.5},
         asset={"retry": 3},
-        fails=["the capacity has been full for", "Run fewer notebooks at once"],
+        fails=["the capacity has been full for", "Run less at once"],
         posts=0,
         started=0,
         said={"the capacity is full": 1, "the capacity had room after": 0},
@@ -181,7 +191,7 @@ CAPACITY = [
 
 
 @pytest.mark.parametrize(
-    "row", [*LOST_ANSWERS, *REFUSED_STARTS, *NOT_VISIBLE_YET, *CAPACITY], ids=lambda row: row.id
+    ("row", "item_type"), for_items([*LOST_ANSWERS, *REFUSED_STARTS, *NOT_VISIBLE_YET, *CAPACITY])
 )
-def test_fault(simulate: Simulate, row: Row, caplog: pytest.LogCaptureFixture) -> None:
-    check(simulate, row, caplog)
+def test_fault(simulate: Simulate, row: Row, item_type: str, caplog: pytest.LogCaptureFixture) -> None:
+    check(simulate, row, caplog, item_type)

@@ -9,7 +9,7 @@ import pytest
 from fabric_assets.local import ServedFabric
 from fabric_assets.local.script import Fault
 from tests.conftest import Simulate
-from tests.faults.fault_row import HTML, NEVER_ENDS, SHORT, Row, check, on_read
+from tests.faults.fault_row import HTML, NEVER_ENDS, SHORT, Row, check, for_items, on_read
 from tests.faults.harness import CANCEL, READ, load, materialize, reads, starts, statuses, wait_for
 
 
@@ -26,7 +26,7 @@ def end_without_a_time(fabric: ServedFabric) -> None:
 FAULTY_READS = [
     Row("408 on a read", on_read(status=408)),
     Row("500 on a read", on_read(status=500, body={"errorCode": "UnknownError", "message": "oops"})),
-    Row("503 HTML on a read", on_read(status=503, body=HTML)),
+    Row("503 HTML on a read", on_read(status=503, body=HTML), pipelines=True),
     Row("200 HTML on a read", on_read(status=200, body=HTML)),
     Row("an empty object on a read", on_read(status=200, body={})),
     Row("a list on a read", on_read(status=200, body=[])),
@@ -45,6 +45,7 @@ FAULTY_READS = [
         on_read(status=503, headers={"Retry-After": "3600"}, times=2),
         asset={"retry": 2},
         said={"takes over job instance": 1, "started job instance": 1},
+        pipelines=True,
     ),
     Row(
         "no answer within the limit, and no retry",
@@ -73,6 +74,7 @@ ODD_STATUSES = [
         "an unknown status",
         job_instances=[{"run_seconds": 0.6, "statuses": [{"status": "Throttling"}]}],
         said={"is Throttling after": 1, "a status that is not known here; still waiting": 1},
+        pipelines=True,
     ),
     Row(
         "a status that goes backwards",
@@ -87,6 +89,7 @@ ODD_STATUSES = [
         on_read(skip=3, status=404, times=3),
         job_instances=[{"run_seconds": 1.0}],
         said={"any more; still looking for it": 1},
+        pipelines=True,
     ),
     Row(
         "a job instance that is gone for good",
@@ -95,6 +98,7 @@ ODD_STATUSES = [
         fails=["lost sight of notebook", "It may still be running"],
         left=1,
         said={"any more; still looking for it": 1},
+        pipelines=True,
     ),
     Row(
         "Deduped, to fail",
@@ -102,6 +106,7 @@ ODD_STATUSES = [
         outside=1,
         fails=["did not run", "(Deduped)"],
         said={"waiting for that one to end": 1},
+        pipelines=True,
     ),
     Row(
         "Deduped, to run again",
@@ -111,6 +116,7 @@ ODD_STATUSES = [
         posts=2,
         started=2,
         said={"waiting for that one to end": 1},
+        pipelines=True,
     ),
 ]
 
@@ -132,6 +138,21 @@ CANCELS = [
         fails=["the job instance could not be cancelled"],
         left=1,
         said={"Fabric did not confirm that job instance": 1},
+        pipelines=True,
+    ),
+    Row(
+        "the job instance fails by itself before the cancel after a time-out arrives",
+        [{"method": "POST", "path": CANCEL, "delay_seconds": 0.6}],
+        job_instances=[
+            {
+                "run_seconds": 0.8,
+                "status": "Failed",
+                "failure_reason": {"errorCode": "Boom", "message": "no table"},
+            }
+        ],
+        asset={"timeout_seconds": 0.5},
+        fails=["notebook 'LoadDimX' failed after", "no table (error code Boom)"],
+        pipelines=True,
     ),
     Row(
         "a time-out that could not be cancelled is taken over by the retry",
@@ -139,6 +160,7 @@ CANCELS = [
         job_instances=[{"run_seconds": 1.5}],
         asset={"timeout_seconds": 1.0, "retry": 1},
         said={"Fabric did not confirm that job instance": 1, "takes over job instance": 1},
+        pipelines=True,
     ),
     Row(
         "a cancelled job instance without an end time",
@@ -150,9 +172,9 @@ CANCELS = [
 ]
 
 
-@pytest.mark.parametrize("row", [*FAULTY_READS, *ODD_STATUSES, *CANCELS], ids=lambda row: row.id)
-def test_fault(simulate: Simulate, row: Row, caplog: pytest.LogCaptureFixture) -> None:
-    check(simulate, row, caplog)
+@pytest.mark.parametrize(("row", "item_type"), for_items([*FAULTY_READS, *ODD_STATUSES, *CANCELS]))
+def test_fault(simulate: Simulate, row: Row, item_type: str, caplog: pytest.LogCaptureFixture) -> None:
+    check(simulate, row, caplog, item_type)
 
 
 @pytest.mark.parametrize("form", ["seconds", "HTTP date"])

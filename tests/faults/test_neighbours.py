@@ -11,14 +11,20 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from fabric_assets.client.auth import StaticToken
 from fabric_assets.client.errors import JobInstanceLostError
+from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.instance_ledger import InstanceLedger
-from fabric_assets.local import serve_in_thread
+from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.job import ItemJob, JobOutcome
+from fabric_assets.local import ServedFabric, serve_in_thread
 from fabric_assets.local.clock import SystemClock
 from fabric_assets.local.script import Fault
 from tests.conftest import Simulate
 from tests.faults.harness import (
     DEADLINE_SECONDS,
+    LIMITS,
+    LIST,
     NOTEBOOK,
     START,
     MemoryLedger,
@@ -144,9 +150,71 @@ def test_when_it_cannot_be_told_which_one_is_ours_nothing_more_is_started(simula
         asyncio.run(run_job(fabric))
 
     assert all(started.id in str(caught.value) for started in fabric.started)
-    assert "Look at the notebook's recent runs in Fabric before you start it again" in str(caught.value)
+    assert "Look at its recent runs in Fabric before you start it again" in str(caught.value)
     assert not caught.value.retriable
     assert len(starts(fabric)) == 2
+
+
+MAINTENANCE, VIEWS = "TableMaintenance", "RefreshMaterializedLakeViews"
+
+
+async def maintain_tables(fabric: ServedFabric, said: Said) -> JobOutcome:
+    async with FabricClient(fabric.url, StaticToken(fabric.token)) as client:
+        job = ItemJob(
+            asset="Tables",
+            item=NOTEBOOK,
+            item_type="Lakehouse",
+            job_type=MAINTENANCE,
+            workspace=fabric.workspace_id,
+            workspace_configured_in="the test",
+            timeout_seconds=60,
+        )
+        return await JobControl(client, portal_url=None, limits=LIMITS).run(job, said, MemoryLedger())
+
+
+def test_a_job_instance_of_another_type_is_not_taken(simulate: Simulate) -> None:
+    fabric = simulate(
+        items=[{"type": "Lakehouse", "name": NOTEBOOK}],
+        job_instances=[{"job_type": VIEWS, "run_seconds": 2.0}, {"run_seconds": 0.5}],
+        faults=[{"method": "POST", "path": f"*={MAINTENANCE}", "drop": "after"}],
+    )
+    start_outside(fabric, VIEWS)
+
+    outcome = asyncio.run(maintain_tables(fabric, Said()))
+
+    assert [started.job_type for started in fabric.started] == [VIEWS, MAINTENANCE]
+    assert outcome.job_instance.id == fabric.started[1].id
+
+
+def test_where_only_another_type_is_listed_nothing_is_taken_and_nothing_started(simulate: Simulate) -> None:
+    # As when the service lists the job instance under another type than it was started with.
+    fabric = simulate(
+        items=[{"type": "Lakehouse", "name": NOTEBOOK}],
+        job_instances=[{"run_seconds": 2.0}],
+        faults=[{"method": "POST", "path": f"*={MAINTENANCE}", "drop": "before"}],
+    )
+    theirs = start_outside(fabric, VIEWS)
+
+    with pytest.raises(JobInstanceLostError, match=f"another type than {MAINTENANCE}: {theirs}"):
+        asyncio.run(maintain_tables(fabric, Said()))
+
+    assert [started.id for started in fabric.started] == [theirs]
+
+
+def test_one_that_ended_long_ago_without_having_begun_is_not_taken(simulate: Simulate) -> None:
+    old = {"id": str(uuid.uuid4()), "itemId": "x", "jobType": "RunNotebook", "status": "Cancelled"}
+    old |= {"startTimeUtc": None, "endTimeUtc": "2026-01-01T00:00:00"}
+    fabric = simulate(
+        notebooks=[NOTEBOOK],
+        faults=[
+            {"method": "POST", "path": START, "drop": "before"},
+            {"method": "GET", "path": LIST, "status": 200, "body": {"value": [old]}, "times": None},
+        ],
+    )
+
+    outcome = asyncio.run(run_job(fabric))
+
+    assert [started.id for started in fabric.started] == [outcome.job_instance.id]
 
 
 @pytest.mark.parametrize("drop", [None, "after"])
