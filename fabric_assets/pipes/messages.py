@@ -1,6 +1,7 @@
 """Handles a notebook's messages in the step: log lines at once, results when the job instance has ended."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -113,6 +114,10 @@ class Messages:
                 if method == "closed":
                     message["params"] = {}
                     self._handler.handle_message(message)
+            case "log":
+                if str(params.get("level", "")).upper() not in logging.getLevelNamesMapping():
+                    params["level"] = "info"  # a level of the notebook's own
+                self._handler.handle_message(message)
             case "log_external_stream":
                 if tell and params["text"].strip():
                     self._context.log.info(f"{params['stream']}: {params['text'].rstrip()}")

@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 import dagster as dg
+import stamina
 
 from fabric_assets.client.compute import ComputeSettings
-from fabric_assets.client.errors import JobInstanceLostError
+from fabric_assets.client.errors import FabricError
+from fabric_assets.client.retry import notice
 from fabric_assets.connection import Connection
 from fabric_assets.job_asset import JobStart
 from fabric_assets.jobs import background_loop
@@ -28,6 +30,7 @@ from fabric_assets.pipes.streams import ChunkStream, FileStream
 from fabric_assets.resource import FabricResource
 
 _CLEAN_UP_SECONDS = 10.0
+_ATTEMPTS = 5
 _LONGEST_NAME = 60
 
 T = TypeVar("T")
@@ -104,6 +107,7 @@ class SpeakingNotebook:
 
     async def _prepare(self, name: str, left_behind: str | None, tell: Tell) -> Place | None:
         """The place for the messages, ready to be written to; ``None`` if it cannot be used."""
+        notice.set(tell)
         place = await find_place(
             self._control,
             self._connection,
@@ -114,7 +118,9 @@ class SpeakingNotebook:
             compute=self._compute,
         )
         try:
-            await place.files.make_folder(name if self._pipes.chunks else "")
+            async for attempt in stamina.retry_context(on=_is_passing, attempts=_ATTEMPTS):
+                with attempt:
+                    await place.files.make_folder(name if self._pipes.chunks else "")
         except FilesError as error:
             tell(
                 f"asset {self._start.asset}: the notebook runs, but without messages from it: {error}",
@@ -140,10 +146,10 @@ class SpeakingNotebook:
                     partial(self._read_alongside, job, place, note.name),
                     delivery(messages, self._start.log, MESSAGES),
                 )
-            except JobInstanceLostError:
-                raise  # it may still be running: a retry reads on
-            except Exception:
-                await self._clean_up(place, note.name, messages)
+            except FabricError:
+                # What is left open may still be running: a retry takes it over, and reads on.
+                if self._start.ledger.left_open() is None:
+                    await self._clean_up(place, note.name, messages)
                 raise
             finally:
                 self._keep(messages)
@@ -187,6 +193,10 @@ class SpeakingNotebook:
         self, work: Callable[[Tell], Coroutine[Any, Any, T]], log: Callable[[int, str], None] | None = None
     ) -> T:
         return await background_loop.submit(work).wait_in_loop(log or self._start.log, self._cancel_seconds)
+
+
+def _is_passing(error: Exception) -> bool:
+    return isinstance(error, FilesError) and error.passing
 
 
 async def _remove(place: Place, name: str, tell: Tell) -> None:

@@ -9,7 +9,6 @@ from fabric_assets.pipes.settings import PipesFiles
 
 executors = {
     "in_process": dg.in_process_executor,
-    "multiprocess": dg.multiprocess_executor,
     "one_process": fabric_executor,
 }
 

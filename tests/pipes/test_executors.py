@@ -53,7 +53,7 @@ def test_many_notebooks_speak_at_once_and_each_asset_hears_its_own(studio: Studi
     assert sorted(lines) == sorted((name, f"line of {name}") for name in names)
 
 
-@pytest.mark.parametrize("executor", ["in_process", "multiprocess", "one_process"])
+@pytest.mark.parametrize("executor", ["in_process", "one_process"])
 def test_terminating_a_run_cancels_the_job_instance_and_ends_the_reading(
     studio: Studio, tmp_path: Path, executor: str
 ) -> None:

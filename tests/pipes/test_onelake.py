@@ -95,6 +95,7 @@ def test_each_message_arrives_once_through_faults_and_in_small_parts(
     monkeypatch.setattr(onelake_files, "LONGEST_READ", 777)
     studio.engine.speak = say_much
     lake.server.refusals["GET"] = [500, 503, 429, 404, 502, 408]
+    lake.server.refusals["PUT"] = [503, 500]
     with dg.DagsterInstance.ephemeral() as instance:
         result = studio.materialize(talk(lake.pipes(last_messages_seconds=60)), instance=instance)
         lines = [line for line in log_lines(instance, result.run_id) if line.startswith("line ")]

@@ -17,6 +17,8 @@ from tests.pipes.conftest import Studio, failed, known, log_lines, talk
 def report(pipes: PipesContext) -> str | None:
     pipes.log.info("loading")
     pipes.log.warning("odd rows")
+    pipes.log.log(25, "in between")
+    pipes.log.debug("first line\nsecond line")
     pipes.report_asset_materialization({"rows": 7, "page": {"raw_value": "https://x.y", "type": "url"}})
     pipes.report_custom_message({"seen": [1, 2]})
     pipes.close()
@@ -35,7 +37,7 @@ def test_log_lines_and_metadata_arrive_in_one_materialization(studio: Studio) ->
     assert (told["rows"], told["page"], told["dagster/row_count"]) == (7, "https://x.y", 7)
     assert told["fabric/custom_messages"] == [{"seen": [1, 2]}]
     assert told["fabric/parameters"] == {}
-    assert "loading" in lines
+    assert {"loading", "in between", "first line\nsecond line"} <= set(lines)
     assert warnings == ["odd rows"]
 
 
@@ -303,3 +305,20 @@ def test_the_folder_of_another_local_fabric_is_not_taken(studio: Studio, tmp_pat
     result = dg.materialize([talk()], resources={"fabric": other}, raise_on_error=False)
 
     assert "Set FABRIC_LOCAL_HOME" in failed(result).description
+
+
+def test_one_notebook_speaks_for_a_range_of_partitions(studio: Studio) -> None:
+    studio.engine.speak = report
+    months = talk(
+        partitions_def=dg.MonthlyPartitionsDefinition(start_date="2026-01-01"),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    ends = {"start": "2026-01-01", "end": "2026-03-01"}
+
+    result = studio.materialize(
+        months, tags={f"dagster/asset_partition_range_{end}": key for end, key in ends.items()}
+    )
+
+    told = result.asset_materializations_for_node("Talk")
+    assert sorted(str(event.partition) for event in told) == ["2026-01-01", "2026-02-01", "2026-03-01"]
+    assert {event.metadata["rows"].value for event in told} == {7}
