@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,31 @@ SCHEDULED = {
     "status": "Unknown",
     "extendedStatus": "InProgress",
 }
+
+
+def test_what_a_schedule_or_a_person_started_is_never_taken_for_ours(simulate: Simulate) -> None:
+    """The answer to the start is lost, and it never arrived."""
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z"
+    listed = [
+        {
+            "requestId": str(uuid.uuid4()),
+            "refreshType": via,
+            "startTime": now,
+            "status": "Completed",
+            "endTime": now,
+        }
+        for via in ("Scheduled", "OnDemand", "ViaXmlaEndpoint", "DirectLakeFraming")
+    ]
+    faults = [
+        {"method": "POST", "path": STARTS, "drop": "before"},
+        {"method": "GET", "path": LISTS, "times": None, "status": 200, "body": {"value": listed}},
+    ]
+    fabric = simulate(items=[MODEL], faults=faults)
+
+    known = metadata(materialize(refresh(), fabric, fields={"patience_seconds": 4.0}))
+
+    assert known["fabric/job_instance_id"] not in {entry["requestId"] for entry in listed}
+    assert sum(request.method == "POST" for request in fabric.requests) == 2
 
 
 def test_one_that_takes_too_long_is_cancelled(simulate: Simulate) -> None:

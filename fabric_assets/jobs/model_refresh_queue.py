@@ -153,6 +153,6 @@ class _Others:
         whose = _WHOSE.get(running.via or "", f"by {running.via or 'somebody'}")
         ids: set[str] = {running.id} if running.id else set()
         if ids and await asyncio.to_thread(self._ledger.claimed, ids):
-            whose = "by another run of Dagster"
+            whose = "by another asset or run of Dagster"
         since = f" at {running.start_time:%Y-%m-%d %H:%M:%S} UTC" if running.start_time else ""
         return f"{running.id or 'one without an id'}, started {whose}{since}"
