@@ -24,7 +24,16 @@ from fabric_assets.data_factory_assets import adf_pipeline_asset
 from fabric_assets.local import ServedFabric
 from fabric_assets.pipeline_sensors import build_pipeline_sensor
 from tests.conftest import Simulate, resource
-from tests.data_factories import FACTORIES, data_factory, ingest, runs, start_outside_dagster
+from tests.data_factories import (
+    FACTORIES,
+    FACTORY,
+    arm_url,
+    data_factory,
+    ingest,
+    runs,
+    start_outside_dagster,
+)
+from tests.ui.dagster_server import dagster_dev, wait_for
 
 DEADLINE_SECONDS = 30
 SALES = {"type": "DataPipeline", "name": "Ingest_Sales"}
@@ -262,34 +271,43 @@ def test_the_table_that_an_asset_names_is_told_of(
 
 
 def test_a_notebook_follows_a_triggered_pipeline_by_its_automation_condition(
-    simulate: Simulate, instance: dg.DagsterInstance
+    simulate: Simulate, tmp_path: Path
 ) -> None:
-    """Trigger -> pipeline run -> sensor -> materialization -> automation condition -> notebook."""
+    """Trigger -> pipeline run -> sensor -> materialization -> automation condition -> notebook, under the daemon."""
     fabric = simulate(
         factories=FACTORIES, notebooks=["LoadFactSales"], pipeline_runs=[{"trigger": "Nightly"}]
     )
-    raw = ingest()
-    fact = notebook_asset(
-        "FactSales",
-        notebook="LoadFactSales",
-        deps=[raw],
-        automation_condition=dg.AutomationCondition.eager(),
-    )
-    resources = {"fabric": resource(fabric), "data_factory": data_factory(fabric)}
-    defs = dg.Definitions(assets=[raw, fact], sensors=[build_pipeline_sensor([raw])], resources=resources)
-    first = tick(fabric, instance, None, [raw])
-    before = dg.evaluate_automation_conditions(defs=defs, instance=instance)
-    start_outside_dagster(fabric)
+    environment = {
+        "FABRIC_WORKSPACE_ID": fabric.workspace_id,
+        "FABRIC_API_URL": fabric.url,
+        "FABRIC_ACCESS_TOKEN": fabric.token,
+        "FABRIC_ADF_SUBSCRIPTION_ID": FACTORY.subscription_id,
+        "FABRIC_ADF_RESOURCE_GROUP": FACTORY.resource_group,
+        "FABRIC_ADF_FACTORY": FACTORY.name,
+        "FABRIC_ARM_URL": arm_url(fabric),
+        "FABRIC_ARM_ACCESS_TOKEN": fabric.token,
+    }
+    folder = tmp_path / "dagster_dev"
+    folder.mkdir()
+    with dagster_dev(folder, "-m", "tests.pipeline_sensor_definitions", environment=environment) as server:
+        # Only what ends after the sensor's first tick is reported.
+        wait_for("the sensor ticks", lambda: any("queryPipelineRuns" in r.path for r in fabric.requests))
+        first = len(fabric.requests)
+        wait_for(
+            "the first tick is over",
+            lambda: any("queryPipelineRuns" in r.path for r in fabric.requests[first:]),
+        )
+        run_id = start_outside_dagster(fabric)
+        run = server.wait_for_new_run([])
+        assert server.wait_for_end(run) == "SUCCESS", server.failures(run)
+        materialized = server.graphql(
+            """{ assetOrError(assetKey: {path: ["Raw"]}) { ... on Asset { assetMaterializations {
+                 runId metadataEntries { label ... on TextMetadataEntry { text } } } } } }"""
+        )["assetOrError"]["assetMaterializations"]
 
-    for event in tick(fabric, instance, first.cursor, [raw]).asset_events or []:
-        assert isinstance(event, dg.AssetMaterialization)
-        instance.report_runless_asset_event(event)  # what Dagster's daemon does with them
-    after = dg.evaluate_automation_conditions(defs=defs, instance=instance, cursor=before.cursor)
-
-    assert before.total_requested == 0
-    assert after.get_num_requested(fact.key) == after.total_requested == 1
-    result = dg.materialize([raw, fact], selection=[fact], resources=resources, instance=instance)
-    assert result.success
+    (reported_once,) = materialized
+    told = {entry["label"]: entry.get("text") for entry in reported_once["metadataEntries"]}
+    assert (told["adf/run_id"], told["adf/invoked_by"]) == (run_id, "Nightly")
     assert len(fabric.started) == len(runs(fabric)) == 1
 
 
