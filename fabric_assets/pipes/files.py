@@ -48,8 +48,12 @@ class Files(Protocol):
         """
         ...
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, *, folder: bool) -> None:
         """Remove a file, or a folder with all that is in it, if it exists.
+
+        Args:
+            name: what to remove.
+            folder: whether it is one.
 
         Raises:
             FilesError: it cannot be removed.
@@ -88,15 +92,12 @@ class LocalFiles:
             file.seek(offset)
             return file.read(LONGEST_READ)
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, *, folder: bool) -> None:
         """See ``Files``."""
+        path = self._folder / name
         try:
-            await asyncio.to_thread(self._remove, self._folder / name)
+            await asyncio.to_thread(shutil.rmtree if folder else Path.unlink, path)
+        except FileNotFoundError:
+            pass
         except OSError as error:
-            raise FilesError(f"{self._folder / name} cannot be removed: {error}") from error
-
-    def _remove(self, path: Path) -> None:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+            raise FilesError(f"{path} cannot be removed: {error}") from error

@@ -11,6 +11,7 @@ from fabric_assets.jobs import background_loop
 from fabric_assets.pipes.files import LONGEST_READ, FilesError
 from fabric_assets.tables.location import ONELAKE_HOST, STORAGE_SCOPE
 
+_API_VERSION = "2023-11-03"  # the one that deltalake asks OneLake for
 _TIMEOUT_SECONDS = 30.0
 _PASSING = {
     httpx.codes.REQUEST_TIMEOUT,
@@ -60,9 +61,9 @@ class OneLakeFiles:
             return answer.content
         return answer.content[offset : offset + LONGEST_READ]
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, *, folder: bool) -> None:
         """See ``Files``."""
-        answer = await self._send("DELETE", name, {"recursive": "true"}, {})
+        answer = await self._send("DELETE", name, {"recursive": "true"} if folder else {}, {})
         if answer.status_code != httpx.codes.NOT_FOUND:
             self._check(answer, "remove it", name)
 
@@ -105,7 +106,9 @@ def _client() -> httpx.AsyncClient:
     """One for all folders of the process: its token goes to this host only."""
     if _url not in _clients:
         auth = BearerAuth(httpx.URL(_url), _tokens)
-        client = httpx.AsyncClient(base_url=_url, auth=auth, timeout=_TIMEOUT_SECONDS)
+        client = httpx.AsyncClient(
+            base_url=_url, auth=auth, timeout=_TIMEOUT_SECONDS, headers={"x-ms-version": _API_VERSION}
+        )
         background_loop.at_close(client.aclose)
         _clients[_url] = client
     return _clients[_url]

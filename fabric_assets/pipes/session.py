@@ -128,7 +128,7 @@ class SpeakingNotebook:
             )
             return None
         if left_behind is not None and not self._pipes.keep:
-            await _remove(place, left_behind, tell)
+            await self._remove(place, left_behind, tell)
         return place
 
     async def _run_and_read(
@@ -187,7 +187,13 @@ class SpeakingNotebook:
                 f"{place.files.address(name)}",
             )
         elif not self._pipes.keep:
-            await self._in_background(partial(_remove, place, name))
+            await self._in_background(partial(self._remove, place, name))
+
+    async def _remove(self, place: Place, name: str, tell: Tell) -> None:
+        try:
+            await place.files.remove(name, folder=self._pipes.chunks)
+        except FilesError as error:
+            tell(f"the notebook's messages are left behind: {error}", logging.DEBUG)
 
     async def _in_background(
         self, work: Callable[[Tell], Coroutine[Any, Any, T]], log: Callable[[int, str], None] | None = None
@@ -197,13 +203,6 @@ class SpeakingNotebook:
 
 def _is_passing(error: Exception) -> bool:
     return isinstance(error, FilesError) and error.passing
-
-
-async def _remove(place: Place, name: str, tell: Tell) -> None:
-    try:
-        await place.files.remove(name)
-    except FilesError as error:
-        tell(f"the notebook's messages are left behind: {error}", logging.DEBUG)
 
 
 def _new_name(asset: str) -> str:

@@ -78,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif not path.exists():
             self._answer(404)
         elif self.command == "DELETE":
+            # As the API has it: `recursive` is for folders, and a folder with something in it needs it.
+            assert (query == {"recursive": "true"}) == path.is_dir(), query
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             self._answer(200)
         else:

@@ -173,8 +173,12 @@ def test_both_kinds_of_folder_say_the_same_of_a_file(tmp_path: Path, monkeypatch
                 assert await kind.read("a b/ä.json", 0) == b"0123456789"
                 assert await kind.read("a b/ä.json", 7) == b"789"
                 assert await kind.read("a b/ä.json", 10) == await kind.read("a b/ä.json", 99) == b""
-                await kind.remove("a b")
-                await kind.remove("a b")
+                await kind.remove("a b/ä.json", folder=False)
+                await kind.remove("a b/ä.json", folder=False)
+                assert not (folder / "a b" / "ä.json").exists()
+                (folder / "a b" / "1.json").write_bytes(b"")
+                await kind.remove("a b", folder=True)
+                await kind.remove("a b", folder=True)
                 assert not (folder / "a b").exists()
 
             background_loop.call(work)
