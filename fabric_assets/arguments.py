@@ -185,6 +185,10 @@ class Arguments:
         }
         return fields or None
 
+    def described(self) -> dict[str, Any]:
+        """Each argument by its value, or in words where the value comes from."""
+        return {name: _described(argument) for name, argument in self._arguments.items()}
+
     def upstream(self, deps: Iterable[Any]) -> list[dg.AssetKey]:
         """The assets whose exit values are taken and that are not among ``deps``."""
         known: set[dg.AssetKey] = set()
@@ -217,6 +221,22 @@ class Arguments:
         return values
 
 
+def _described(argument: Argument) -> Any:
+    match argument:
+        case ConfigField():
+            return "run config, required" if argument.default is _REQUIRED else argument.default
+        case Fixed():
+            return argument.value
+        case PartitionKey():
+            return "partition key"
+        case PartitionEdge():
+            return f"{'end' if argument.end else 'begin'} of the partitions"
+        case ExitValueOf():
+            return f"exit value of {argument.asset_key.to_user_string()}"
+        case _:
+            return argument
+
+
 def launch_of(context: dg.AssetExecutionContext, asset: str, partition: str | None) -> Launch:
     """What the run that ``context`` belongs to gives to the arguments.
 
@@ -233,7 +253,7 @@ def launch_of(context: dg.AssetExecutionContext, asset: str, partition: str | No
         exit_value=partial(
             latest_exit_value,
             context.instance,
-            run_id=context.run.run_id,
+            run=context.run,
             partition=partition,
             wanted_by=asset,
         ),

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
 from fabric_assets import (
     ComputeSettings,
@@ -19,6 +21,7 @@ from fabric_assets import (
     partition_start,
 )
 from tests.conftest import Simulate, materialize, resource
+from tests.executor.running import job
 
 
 @pytest.fixture
@@ -155,10 +158,7 @@ def test_an_exit_value_is_the_argument_of_another_notebook_across_runs_too(
     assert run(consumer).success
     assert dict(fabric.started[-1].parameters) == {"path": "Files/2"}
     assert run(extract).success
-    assert (
-        "asset DimX takes the exit value of Extract, whose latest materialization"
-        in failure(run(consumer))[0]
-    )
+    assert "asset DimX takes the exit value of Extract, whose materialization" in failure(run(consumer))[0]
     assert run(extract).success
     assert "is too long: 10000 characters are kept" in failure(run(consumer))[0]
     assert len([started for started in fabric.started if started.item_name == "LoadDimX"]) == 2
@@ -179,6 +179,33 @@ def test_an_exit_value_is_that_of_the_same_partition(
 
     assert materialize(consumer, fabric, partition_key="eu", instance=instance).success
     assert dict(fabric.started[-1].parameters) == {"path": "Files/eu"}
+
+
+def test_what_is_executed_again_from_failure_takes_the_exit_value_of_the_run_that_failed(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    fabric = simulate(
+        notebooks=["Extract", "LoadDimX"],
+        job_instances=[
+            {"notebook": "Extract", "nth": 1, "exit_value": "Files/1"},
+            {"notebook": "Extract", "nth": 2, "exit_value": "Files/2"},
+            {"notebook": "LoadDimX", "nth": 1, "status": "Failed"},
+        ],
+    )
+    assets = [
+        notebook_asset("Extract", notebook="Extract"),
+        load(arguments={"path": exit_value_of("Extract")}, retry=0),
+    ]
+    both = job(assets, resources={"fabric": resource(fabric)})
+    only_load = both.get_subset(asset_selection={dg.AssetKey("DimX")})
+
+    failed = both.execute_in_process(instance=instance, raise_on_error=False)
+    assert both.execute_in_process(instance=instance).success
+    again = instance.create_run_for_job(only_load, parent_run_id=failed.run_id, root_run_id=failed.run_id)
+    execute_run(InMemoryJob(only_load), again, instance)
+
+    paths = [started.parameters["path"] for started in fabric.started if started.parameters]
+    assert paths == ["Files/1", "Files/2", "Files/1"]
 
 
 def test_a_multi_partition_key_reaches_the_notebook_as_text(simulate: Simulate) -> None:
@@ -549,3 +576,26 @@ def test_with_several_tables_an_exit_value_makes_its_asset_an_upstream_of_each()
 def test_with_several_tables_what_belongs_to_one_is_refused(option: dict[str, Any]) -> None:
     with pytest.raises(dg.DagsterInvalidDefinitionError, match=rf"leave `{next(iter(option))}` out"):
         load(tables=[dg.AssetSpec("A")], **option)
+
+
+def test_the_definition_tells_where_the_arguments_come_from() -> None:
+    asset = load(
+        arguments={
+            "recreate": False,
+            "days": config_field(int),
+            "source": fixed("erp"),
+            "day": partition_key(),
+            "until": partition_end(),
+            "path": exit_value_of("Extract"),
+        },
+        partitions_def=dg.StaticPartitionsDefinition(["a"]),
+    )
+
+    assert asset.metadata_by_key[asset.key]["fabric/arguments"].value == {
+        "recreate": False,
+        "days": "run config, required",
+        "source": "erp",
+        "day": "partition key",
+        "until": "end of the partitions",
+        "path": "exit value of Extract",
+    }
