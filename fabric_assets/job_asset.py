@@ -18,6 +18,8 @@ from fabric_assets.pipes.reported import Reported
 
 RESOURCE_KEY = "fabric"
 WORKSPACE_METADATA = "fabric/workspace"
+ARGUMENTS_METADATA = "fabric/arguments"
+"""Definition metadata of an asset: its arguments, name to value or to what the value comes from."""
 
 _COLUMN_LINEAGE = "dagster/column_lineage"
 
@@ -160,7 +162,10 @@ def build_job_asset(
     resource_key = options.get("resource_key", RESOURCE_KEY)
     # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its job anew.
     policy = options.get("retry_policy") or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
-    metadata = {**definition_metadata, **(options.get("metadata") or {})}
+    told = (
+        {ARGUMENTS_METADATA: dg.MetadataValue.json(described)} if (described := arguments.described()) else {}
+    )
+    metadata = {**definition_metadata, **told, **(options.get("metadata") or {})}
 
     async def load(context: dg.AssetExecutionContext) -> Any:
         partition = context.partition_key if one_partition else None

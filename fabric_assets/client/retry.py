@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import stamina
+from stamina.instrumentation import RetryDetails, RetryHook, get_on_retry_hooks, set_on_retry_hooks
 
-from fabric_assets.client.errors import FabricApiError, FabricTransportError
+from fabric_assets.client.errors import FabricApiError, FabricError, FabricTransportError
 
 _LONGEST_BACKOFF_SECONDS = 30.0
 _WORTH_A_LINE_SECONDS = 5.0
@@ -136,3 +137,14 @@ def attempts(
         wait_max=_LONGEST_BACKOFF_SECONDS,
         wait_jitter=1.0,
     )
+
+
+def _ours_left_out(hook: RetryHook) -> RetryHook:
+    def unless_ours(details: RetryDetails) -> object:
+        return None if isinstance(details.caused_by, FabricError) else hook(details)
+
+    return unless_ours  # type: ignore[return-value]  # what the hook returns
+
+
+# stamina tells each retry of a process, on standard output where structlog is installed. Ours have lines of their own.
+set_on_retry_hooks([_ours_left_out(hook) for hook in get_on_retry_hooks()])

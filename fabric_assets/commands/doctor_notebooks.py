@@ -18,12 +18,9 @@ from fabric_assets.client.fabric_client import is_guid
 from fabric_assets.client.models import Item, Workspace
 from fabric_assets.commands.doctor_report import Report
 from fabric_assets.commands.doctor_service import Examined
-from fabric_assets.job_asset import WORKSPACE_METADATA
+from fabric_assets.job_asset import ARGUMENTS_METADATA, WORKSPACE_METADATA
 from fabric_assets.lineage.source import Attached, NotebookSource, parse_notebook
 from fabric_assets.resource import FabricResource
-
-ARGUMENTS_METADATA = "fabric/arguments"
-"""Definition metadata of an asset: its arguments, name to value or to what the value comes from."""
 
 MOST_DEFINITIONS = 100
 """So many notebooks are read by default: each is a call of the quota."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import dagster as dg
-import stamina.instrumentation
 
 from fabric_assets import secret
 from fabric_assets.client.errors import FabricConfigError
@@ -88,8 +87,6 @@ def chosen_fabrics(location: CodeLocation | None, workspace: str | None) -> list
     Raises:
         FabricConfigError: a resource cannot be used.
     """
-    # Where structlog is installed, each retry would be told on standard output, in the middle of JSON.
-    stamina.instrumentation.set_on_retry_hooks(())
     keys = location.fabric_resource_keys() if location else []
     if location is None or not keys:
         return [ChosenFabric(None, FabricResource(), workspace)]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+import stamina
 
 from fabric_assets.client.errors import (
     FabricApiError,
@@ -74,3 +75,29 @@ def test_a_start_is_repeated_only_if_the_service_surely_did_not_act(
 ) -> None:
     assert wait_before_repeating_read(error) == read
     assert wait_before_repeating_start(error) == start
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FabricTransportError("no answer", may_have_arrived=False), False),
+        (ConnectionError("somebody else's"), True),
+    ],
+)
+def test_only_the_retries_of_others_are_told_by_stamina(
+    error: Exception, told: bool, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    @stamina.retry(on=type(error), attempts=2, wait_initial=0.0, wait_jitter=0.0)
+    def fails_once() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise error
+
+    with caplog.at_level("INFO"):
+        fails_once()
+
+    said = capsys.readouterr()
+    assert ("fails_once" in said.out + said.err + caplog.text) is told
