@@ -1,5 +1,6 @@
 """Factory for assets that pipelines of an Azure data factory materialize."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
@@ -13,7 +14,6 @@ from fabric_assets.job_asset import (
     JobStart,
     build_job_asset,
     exit_value_report,
-    name_problem,
 )
 from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.tables.metadata import table_metadata
@@ -25,6 +25,8 @@ ADF_RUN_ID = "adf/run_id"
 ADF_FACTORY = "adf/factory"
 ADF_RESOURCE_GROUP = "adf/resource_group"
 
+# The pattern of Data Factory's API description.
+_PIPELINE_NAME = re.compile(r"[A-Za-z0-9_][^<>*#.%&:\\+?/]{0,259}")
 _FROM_DETAILS = {"invokedBy": "adf/invoked_by", "invokedByType": "adf/invoked_by_type"}
 
 
@@ -88,7 +90,7 @@ def adf_pipeline_asset(
         options,
         definition_metadata=definition,
         description=f"Loaded by the Azure Data Factory pipeline {pipeline}.",
-        problems=[name_problem("pipeline", pipeline)],
+        problems=[_pipeline_problem(pipeline)],
         argument_problem=json_problem,
         read_table=_table,
         report=_report,
@@ -105,6 +107,12 @@ def adf_metadata(details: Mapping[str, Any]) -> dict[str, Any]:
         # With the defaults of those that were not given.
         metadata["adf/parameters"] = dg.MetadataValue.json(dict(details["parameters"]))
     return metadata
+
+
+def _pipeline_problem(name: str) -> str | None:
+    if _PIPELINE_NAME.fullmatch(name) and name == name.strip():
+        return None
+    return f"{name!r} can be no name of a Data Factory pipeline"
 
 
 def _report(

@@ -229,7 +229,8 @@ def test_an_identity_without_rights_learns_which_role_it_needs_for_which_asset(s
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"pipeline": " Ingest"}, "pipeline ' Ingest' is no display name"),
+        ({"pipeline": " Ingest"}, "' Ingest' can be no name of a Data Factory pipeline"),
+        ({"pipeline": "a/../b"}, "'a/../b' can be no name of a Data Factory pipeline"),
         ({"arguments": {"rate": float("nan")}}, "which JSON cannot carry"),
         ({"timeout_seconds": 0}, "timeout_seconds must be positive"),
         ({"table": "no.such.name.of.table"}, "is no name of a lakehouse table"),
