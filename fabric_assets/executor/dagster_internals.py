@@ -45,8 +45,6 @@ try:
         get_step_dependency_config_field,
     )
     from dagster._core.execution.tags import get_tag_concurrency_limits_config
-    from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
-    from dagster._core.storage.runs.sqlite import SqliteRunStorage
     from dagster._utils.error import serializable_error_info_from_exc_info
     from dagster._utils.interrupts import pop_captured_interrupt
 except ImportError as error:
@@ -184,6 +182,10 @@ def interrupted(steps: Iterable[str]) -> EngineEventData:
 
 def sqlite_files(instance: dg.DagsterInstance, run_id: str) -> Iterator[Path]:
     """The files of Dagster's SQLite storage that take a run's events and keys; none of another storage."""
+    # Where they are used, they are imported already; else they would bring Dagster's daemon.
+    from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
+    from dagster._core.storage.runs.sqlite import SqliteRunStorage
+
     if isinstance(events := instance.event_log_storage, SqliteEventLogStorage):
         for shard in (run_id, "index"):
             yield Path(events.path_for_shard(shard))
