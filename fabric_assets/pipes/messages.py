@@ -67,7 +67,8 @@ class Messages:
         self._notes = notes
         self._note = note
         self._told_before = told_before
-        self._handled = 0
+        self.handled = 0
+        """How many messages have been handled."""
         self.lost = False
         """Whether a message could not be handled, so that the file is worth keeping."""
 
@@ -83,26 +84,28 @@ class Messages:
 
     def take(self, lines: str) -> None:
         """Handle messages, one a line. Raises nothing: the job instance goes on, whatever its notebook says."""
+        number = self.handled
         for line in lines.split("\n"):
-            self._handled += 1
+            number += 1
             try:
-                self._handle(line)
+                self._handle(line, number)
             except Exception as error:  # noqa: BLE001 -- whatever a notebook can make Dagster raise
-                self._warn(f"is not understood ({type(error).__name__}: {error})", line)
-        if self._handled > self._told_before:
-            self._note = replace(self._note, told=self._handled)
+                self._warn(f"is not understood ({type(error).__name__}: {error})", line, number)
+        if number > self._told_before:
+            self._note = replace(self._note, told=number)
             try:
                 self._notes.write(self._note)
             except Exception as error:  # noqa: BLE001 -- whatever the storage raises
                 self._context.log.debug(f"could not note how many messages have been told: {error}")
+        self.handled = number
 
-    def _handle(self, line: str) -> None:
+    def _handle(self, line: str, number: int) -> None:
         if len(line) > LONGEST_LINE:
-            self._warn(f"is longer than {LONGEST_LINE} characters and is not taken", line)
+            self._warn(f"is longer than {LONGEST_LINE} characters and is not taken", line, number)
             return
         message = json.loads(line)
         method, params = message["method"], message.get("params") or {}
-        tell = self._handled > self._told_before
+        tell = number > self._told_before
         match method:
             case "opened":
                 if self._opened:
@@ -129,11 +132,11 @@ class Messages:
             case _:
                 self._handler.handle_message(message)
 
-    def _warn(self, what: str, line: str) -> None:
+    def _warn(self, what: str, line: str, number: int) -> None:
         self.lost = True
-        if self._handled > self._told_before:
+        if number > self._told_before:
             shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}... ({len(line)} characters)"
-            self._context.log.warning(f"message {self._handled} of the notebook {what}: {shown}")
+            self._context.log.warning(f"message {number} of the notebook {what}: {shown}")
 
 
 def delivery(

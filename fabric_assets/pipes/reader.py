@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -18,6 +18,10 @@ MESSAGES = -1
 LONGEST_LINE = 1024 * 1024
 """Bytes of a message; a longer one is not taken."""
 
+AT_ONCE = 20
+"""Messages that are told before those have been handled."""
+
+_HANDLED_SECONDS = 0.01
 _SLOWEST = 6.0
 _WARN_AFTER_FAILURES = 3
 _LONGEST_END_SECONDS = 60.0
@@ -34,15 +38,26 @@ class Reader:
         tell: gets the messages (at the level ``MESSAGES``), and what a person should know.
         poll_seconds: wait between two reads.
         last_messages_seconds: how long to wait for messages of a notebook that ended without a last one.
+        handled: how many messages the step has handled. The reader keeps near to it, as handling takes the time of
+            writing to a database, in a loop that other steps may share.
     """
 
     def __init__(
-        self, stream: Stream, tell: Tell, *, poll_seconds: float, last_messages_seconds: float
+        self,
+        stream: Stream,
+        tell: Tell,
+        *,
+        poll_seconds: float,
+        last_messages_seconds: float,
+        handled: Callable[[], int],
     ) -> None:
         self._stream = stream
         self._tell = tell
         self._poll_seconds = poll_seconds
         self._last_messages_seconds = last_messages_seconds
+        self._handled = handled
+        self._told = 0
+        self._interrupted = False
         self._rest = b""
         self._skipping = False
         self._closed = False
@@ -58,13 +73,14 @@ class Reader:
         try:
             return await work
         except asyncio.CancelledError:
+            self._interrupted = True
             reading.cancel()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LONGEST_INTERRUPTED_SECONDS):
                     await self._read(last=True)
             raise
         finally:
-            if not reading.cancelling():
+            if not self._interrupted:
                 ended.set()
                 await reading
                 await self._read_the_rest()
@@ -94,7 +110,7 @@ class Reader:
                 if waited or self._closed or self.problem is not None:
                     break
             await asyncio.sleep(max(min(self._poll_seconds, 1.0), self._retry_after_seconds))
-        self._pass_on([self._rest])
+        await self._pass_on([self._rest])
         self._rest = b""
 
     async def _read(self, *, last: bool) -> bool:
@@ -107,10 +123,10 @@ class Reader:
         if self._warned and self.problem is not None:
             self._tell("the notebook's messages can be read again")
         self.problem, self._failures = None, 0
-        self._take(data)
+        await self._take(data)
         return bool(data)
 
-    def _take(self, data: bytes) -> None:
+    async def _take(self, data: bytes) -> None:
         *lines, rest = (self._rest + data).split(b"\n")
         if self._skipping and lines:
             lines.pop(0)
@@ -119,15 +135,20 @@ class Reader:
             lines.append(rest[: LONGEST_LINE + 1])
             self._skipping = True
         self._rest = b"" if self._skipping else rest
-        self._pass_on(lines)
+        await self._pass_on(lines)
 
-    def _pass_on(self, lines: list[bytes]) -> None:
+    async def _pass_on(self, lines: list[bytes]) -> None:
         texts = [line.decode("utf-8", errors="replace") for line in lines if line.strip()]
         for text in texts:
             if '"closed"' in text or '"opened"' in text:
                 self._closed = _method(text) == "closed" or (self._closed and _method(text) != "opened")
-        if texts:
-            self._tell("\n".join(texts), MESSAGES)
+        for begin in range(0, len(texts), AT_ONCE):
+            part = texts[begin : begin + AT_ONCE]
+            self._tell("\n".join(part), MESSAGES)
+            self._told += len(part)
+            # It counts in another thread. Whoever interrupts the step handles nothing before this has ended.
+            while self._told > self._handled() and not self._interrupted:  # noqa: ASYNC110
+                await asyncio.sleep(_HANDLED_SECONDS)
 
     def _failed(self, error: FilesError) -> None:
         self.problem = error

@@ -143,7 +143,7 @@ class SpeakingNotebook:
             job = replace(self._job, parameters={**self._job.parameters, PARAMETER: told})
             try:
                 outcome = await self._in_background(
-                    partial(self._read_alongside, job, place, note.name),
+                    partial(self._read_alongside, job, place, note.name, messages),
                     delivery(messages, self._start.log, MESSAGES),
                 )
             except FabricError:
@@ -156,13 +156,16 @@ class SpeakingNotebook:
         await self._clean_up(place, note.name, messages)
         return replace(outcome, parameters=self._job.parameters)
 
-    async def _read_alongside(self, job: NotebookJob, place: Place, name: str, tell: Tell) -> JobOutcome:
+    async def _read_alongside(
+        self, job: NotebookJob, place: Place, name: str, messages: Messages, tell: Tell
+    ) -> JobOutcome:
         local = self._connection.is_local
         reader = Reader(
             (ChunkStream if self._pipes.chunks else FileStream)(place.files, name),
             tell,
             poll_seconds=self._pipes.poll(local=local),
             last_messages_seconds=self._pipes.last_messages(local=local),
+            handled=lambda: messages.handled,
         )
         try:
             return await reader.alongside(self._control.run(job, tell, self._start.ledger))

@@ -11,7 +11,7 @@ import pytest
 
 from fabric_assets.pipes import reader
 from fabric_assets.pipes.files import FilesError, LocalFiles
-from fabric_assets.pipes.reader import MESSAGES, Reader
+from fabric_assets.pipes.reader import AT_ONCE, MESSAGES, Reader
 from fabric_assets.pipes.streams import ChunkStream
 
 CLOSED = json.dumps({"method": "closed", "params": {}})
@@ -47,6 +47,12 @@ class Told:
         self.messages: list[str] = []
         self.lines: list[tuple[int, str]] = []
 
+    def reader(self, script: Script, **settings: Any) -> Reader:
+        """A reader that tells it, with short waits."""
+        handled = lambda: len(self.messages)  # noqa: E731
+        defaults = {"poll_seconds": 0.001, "last_messages_seconds": 0.0, "handled": handled}
+        return Reader(script, self, **{**defaults, **settings})
+
     def __call__(self, text: str, level: int = logging.INFO) -> None:
         if level == MESSAGES:
             self.messages += text.split("\n")
@@ -61,10 +67,8 @@ def read(
 
     async def work() -> tuple[Told, Script]:
         told, script = Told(), Script(steps, after_the_end)
-        reading = Reader(
-            script, told, poll_seconds=0.001, last_messages_seconds=last_messages_seconds
-        ).alongside(script.over.wait())
-        assert await reading is True
+        reading = told.reader(script, last_messages_seconds=last_messages_seconds)
+        assert await reading.alongside(script.over.wait()) is True
         return told, script
 
     return asyncio.run(work())
@@ -132,7 +136,7 @@ def test_a_job_instance_that_fails_is_read_to_its_end() -> None:
             raise ValueError("the job's own error")
 
         with pytest.raises(ValueError, match="own error"):
-            await Reader(script, told, poll_seconds=60, last_messages_seconds=0).alongside(fail())
+            await told.reader(script, poll_seconds=60).alongside(fail())
         return told
 
     assert asyncio.run(work()).messages == ["a"]
@@ -151,7 +155,7 @@ def test_a_cancel_ends_the_reading_and_goes_on() -> None:
                 cleaned = True
 
         reading = asyncio.ensure_future(
-            Reader(script, told, poll_seconds=0.001, last_messages_seconds=600).alongside(run_forever())
+            told.reader(script, last_messages_seconds=600).alongside(run_forever())
         )
         await script.over.wait()
         reading.cancel()
@@ -162,6 +166,30 @@ def test_a_cancel_ends_the_reading_and_goes_on() -> None:
     told, cleaned = asyncio.run(work())
     assert told.messages == ["a", "b"]
     assert cleaned
+
+
+def test_the_reader_waits_for_the_step_that_handles_the_messages() -> None:
+    lines = [str(number) for number in range(3 * AT_ONCE)]
+
+    async def work() -> list[int | bool]:
+        told, handled = Told(), 0
+        script = Script(["\n".join(lines).encode() + b"\n"])
+        reading = asyncio.ensure_future(
+            told.reader(script, handled=lambda: handled).alongside(asyncio.Event().wait())
+        )
+        seen = []
+        for _ in range(2):
+            while len(told.messages) == handled:  # noqa: ASYNC110 -- what is told is a list
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.05)
+            handled = len(told.messages)
+            seen.append(handled)
+        # A step that is interrupted handles nothing any more.
+        reading.cancel()
+        await asyncio.wait({reading}, timeout=60)
+        return [*seen, reading.done()]
+
+    assert asyncio.run(work()) == [AT_ONCE, 2 * AT_ONCE, True]
 
 
 def chunks(folder: Path, *reads: tuple[dict[int, str], bool]) -> list[bytes]:
