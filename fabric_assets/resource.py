@@ -7,7 +7,6 @@ import dagster as dg
 from pydantic import Field
 
 from fabric_assets import secret
-from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.client.power_bi_client import PowerBiClient
 from fabric_assets.connection import (
     DEFAULT_NOTEBOOK_PREFIX,
@@ -18,14 +17,13 @@ from fabric_assets.connection import (
     setting,
 )
 from fabric_assets.jobs import background_loop
-from fabric_assets.jobs.call_budget import QUOTA_CALLS_PER_MINUTE, CallBudget
-from fabric_assets.jobs.capacity_queue import CapacityQueue, capacity_vcores
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.jobs.job import ItemJob, JobLimits, JobOutcome, NotebookJob
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.semantic_model import SemanticModelRefresh
 from fabric_assets.jobs.sql_endpoint import SqlEndpointRefresh, SqlEndpointState
 from fabric_assets.power_bi_connection import resolve_power_bi
+from fabric_assets.process_controls import ControlSettings, job_control, power_bi_client
 
 _LOCAL_POLL_SECONDS = 0.2
 _FABRIC_POLL_SECONDS = 5.0
@@ -334,6 +332,15 @@ class FabricResource(dg.ConfigurableResource):
         return None if connection is None else (connection, self._control(connection))
 
     def _control(self, connection: Connection) -> JobControl:
+        return job_control(connection, self._settings(connection))
+
+    def _power_bi(self, connection: Connection) -> PowerBiClient:
+        power_bi = resolve_power_bi(
+            connection, url=self.power_bi_url, access_token=secret.reveal(self.power_bi_access_token)
+        )
+        return power_bi_client(power_bi, self._settings(connection))
+
+    def _settings(self, connection: Connection) -> ControlSettings:
         poll_seconds = self.poll_seconds or (
             _LOCAL_POLL_SECONDS if connection.is_local else _FABRIC_POLL_SECONDS
         )
@@ -348,60 +355,11 @@ class FabricResource(dg.ConfigurableResource):
             capacity_wait_seconds=self.capacity_wait_seconds,
             node_vcores=self.node_vcores,
         )
-        portal_url = None if connection.is_local else self.portal_url.rstrip("/")
-        budget = self._budget(connection)
-        key = (connection, limits, portal_url, self.request_timeout_seconds, self.capacity, budget)
-        if key not in _controls:
-            client = FabricClient(
-                connection.api_url,
-                connection.token_source(),
-                request_timeout_seconds=self.request_timeout_seconds,
-                patience_seconds=self.patience_seconds,
-                gate=budget,
-            )
-            background_loop.at_close(client.__aexit__)
-            _controls[key] = JobControl(
-                client, portal_url=portal_url, limits=limits, budget=budget, queue=self._queue(connection)
-            )
-        return _controls[key]
-
-    def _power_bi(self, connection: Connection) -> PowerBiClient:
-        power_bi = resolve_power_bi(
-            connection, url=self.power_bi_url, access_token=secret.reveal(self.power_bi_access_token)
+        return ControlSettings(
+            limits=limits,
+            portal_url=None if connection.is_local else self.portal_url.rstrip("/"),
+            request_timeout_seconds=self.request_timeout_seconds,
+            capacity=self.capacity,
+            calls_per_minute=self.calls_per_minute,
+            quota_share=self.quota_share,
         )
-        key = (power_bi, self.request_timeout_seconds, self.patience_seconds)
-        if key not in _power_bi_clients:
-            client = PowerBiClient(
-                power_bi.api_url,
-                power_bi.token_source(),
-                request_timeout_seconds=self.request_timeout_seconds,
-                patience_seconds=self.patience_seconds,
-            )
-            background_loop.at_close(client.__aexit__)
-            _power_bi_clients[key] = client
-        return _power_bi_clients[key]
-
-    def _budget(self, connection: Connection) -> CallBudget | None:
-        if self.calls_per_minute is None and connection.is_local:
-            return None
-        calls = int((self.calls_per_minute or QUOTA_CALLS_PER_MINUTE) * self.quota_share)
-        budget = _budgets.setdefault(
-            (connection.api_url.rstrip("/"), connection.access_token), CallBudget(calls)
-        )
-        budget.at_most(calls)
-        return budget
-
-    def _queue(self, connection: Connection) -> CapacityQueue:
-        key = (connection.api_url, self.capacity, self.capacity_wait_seconds)
-        vcores = capacity_vcores(self.capacity)
-        return _queues.setdefault(key, CapacityQueue(vcores, self.capacity_wait_seconds))
-
-
-# Resources are rebuilt for each step: what is shared by all steps of a process is kept here.
-_controls: dict[tuple[Any, ...], JobControl] = {}
-_power_bi_clients: dict[tuple[Any, ...], PowerBiClient] = {}
-# Fabric counts by identity, whatever workspace is meant.
-_budgets: dict[tuple[str, str | None], CallBudget] = {}
-_queues: dict[tuple[str, str | None, float], CapacityQueue] = {}
-for _cache in (_controls, _power_bi_clients, _budgets, _queues):
-    background_loop.at_fork(_cache.clear)
