@@ -328,7 +328,7 @@ def test_throttling_is_waited_out(simulate: Simulate) -> None:
 
 def test_an_expired_token_is_renewed(simulate: Simulate) -> None:
     fabric = simulate(
-        factories=FACTORIES, pipeline_runs=[{"run_seconds": 1.0}], service={"token_seconds": 0.4}
+        factories=FACTORIES, pipeline_runs=[{"run_seconds": 2.5}], service={"token_seconds": 1.5}
     )
 
     class Renewed:

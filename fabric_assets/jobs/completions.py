@@ -7,6 +7,7 @@ from datetime import datetime
 from fabric_assets.client.errors import FabricError, FabricNotFoundError
 from fabric_assets.client.models import COMPLETED, Item, JobDetails, JobInstance, Workspace
 from fabric_assets.jobs.control import JobControl
+from fabric_assets.jobs.starting import is_of_type
 
 _READ_WITHIN_SECONDS = 15.0
 """A sensor's tick has a minute: one workspace out of order must not use it up."""
@@ -57,8 +58,7 @@ async def list_completions(
     completed = [
         job_instance
         for job_instance in listed
-        if job_instance.status == COMPLETED
-        and (job_type is None or job_instance.job_type.lower() in ("", job_type.lower()))
+        if job_instance.status == COMPLETED and is_of_type(job_instance, job_type)
     ]
     completed.sort(key=lambda job_instance: (ended(job_instance) is not None, ended(job_instance)))
     return Completions(found_workspace, found, tuple(completed))
