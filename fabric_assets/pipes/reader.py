@@ -57,6 +57,7 @@ class Reader:
         self._last_messages_seconds = last_messages_seconds
         self._handled = handled
         self._told = 0
+        self._handling_seconds = 0.0
         self._interrupted = False
         self._rest = b""
         self._skipping = False
@@ -101,14 +102,21 @@ class Reader:
                     await ended.wait()
 
     async def _read_the_rest(self) -> None:
-        ended = time.monotonic()
-        while time.monotonic() - ended < _LONGEST_END_SECONDS:
-            if await self._read(last=True):
+        ended = time.monotonic() - self._handling_seconds
+        while True:
+            news = await self._read(last=True)
+            waited = time.monotonic() - ended - self._handling_seconds
+            if waited >= _LONGEST_END_SECONDS:
+                if news:
+                    self._failed(
+                        FilesError("the notebook still writes them after its job instance has ended")
+                    )
+                break
+            if news:
                 continue
-            if self.problem is None or not self.problem.passing:
-                waited = time.monotonic() - ended >= self._last_messages_seconds
-                if waited or self._closed or self.problem is not None:
-                    break
+            over = self._closed or waited >= self._last_messages_seconds
+            if over if self.problem is None else not self.problem.passing:
+                break
             await asyncio.sleep(max(min(self._poll_seconds, 1.0), self._retry_after_seconds))
         await self._pass_on([self._rest])
         self._rest = b""
@@ -147,8 +155,10 @@ class Reader:
             self._tell("\n".join(part), MESSAGES)
             self._told += len(part)
             # It counts in another thread. Whoever interrupts the step handles nothing before this has ended.
+            begun = time.monotonic()
             while self._told > self._handled() and not self._interrupted:  # noqa: ASYNC110
                 await asyncio.sleep(_HANDLED_SECONDS)
+            self._handling_seconds += time.monotonic() - begun
 
     def _failed(self, error: FilesError) -> None:
         self.problem = error

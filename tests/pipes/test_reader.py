@@ -128,6 +128,24 @@ def test_passing_faults_are_told_if_they_last_and_when_they_are_over() -> None:
     assert told.messages == ["a"]
 
 
+def test_a_notebook_that_never_stops_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_LONGEST_END_SECONDS", 0.1)
+
+    class Endless(Script):
+        async def more(self, *, last: bool) -> bytes:
+            return await super().more(last=last) or b"a\n"
+
+    async def work() -> tuple[Told, Reader]:
+        told, endless = Told(), Endless([])
+        reading = told.reader(endless)
+        await reading.alongside(endless.over.wait())
+        return told, reading
+
+    told, reading = asyncio.run(work())
+    assert reading.problem is not None
+    assert "still writes" in told.lines[-1][1]
+
+
 def test_a_job_instance_that_fails_is_read_to_its_end() -> None:
     async def work() -> Told:
         told, script = Told(), Script([], [b"a\n"])
