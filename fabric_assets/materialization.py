@@ -118,6 +118,8 @@ def failure(error: FabricError) -> dg.Failure:
             metadata["fabric/status"] = error.job_instance.status
         if error.url:
             metadata["fabric/job_instance_url"] = dg.MetadataValue.url(error.url)
+        if failed_activity := error.details.get("failedActivity"):
+            metadata["fabric/failed_activity"] = str(failed_activity)
     return dg.Failure(description=str(error), metadata=metadata, allow_retries=error.retriable)
 
 

@@ -1,6 +1,7 @@
 """A simulated local Fabric over real HTTP, and a client that talks to it."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,16 +22,9 @@ Simulate = Callable[..., ServedFabric]
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may reach a real Fabric because of variables that are set on this machine."""
-    for name in (
-        "FABRIC_WORKSPACE_ID",
-        "FABRIC_API_URL",
-        "FABRIC_ACCESS_TOKEN",
-        "FABRIC_LOCAL_HOME",
-        "FABRIC_NOTEBOOK_PREFIX",
-        "FABRIC_SCHEDULE_TIME",
-        "FABRIC_SCHEDULE_TIMEZONE",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith("FABRIC_"):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

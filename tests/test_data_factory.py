@@ -64,11 +64,14 @@ def metadata(result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
     return {key: value.value for key, value in event.metadata.items()}
 
 
-def failure(result: dg.ExecuteInProcessResult) -> str:
+def failure_of(result: dg.ExecuteInProcessResult) -> Any:
+    """What the asset raised."""
     (event,) = [e for e in result.all_events if e.event_type_value == "STEP_FAILURE"]
-    reason = event.step_failure_data.user_failure_data
-    assert reason is not None
-    return reason.description or ""
+    return event.step_failure_data.user_failure_data
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    return failure_of(result).description or ""
 
 
 def statuses(fabric: ServedFabric) -> list[str]:
@@ -164,10 +167,12 @@ def test_a_failure_names_the_activity_that_failed_first_and_its_reason(simulate:
     script = [{"status": "Failed", "activities": activities, "run_seconds": 0.1}]
     fabric = simulate(factories=FACTORIES, pipeline_runs=script)
 
-    text = failure(materialize(ingest(), fabric))
+    reason = failure_of(materialize(ingest(), fabric))
+    text = reason.description or ""
 
     assert "pipeline 'Ingest' failed after" in text
     assert "activity 'Copy orders' (Copy) failed: no such blob (error code 2200)" in text
+    assert reason.metadata["fabric/failed_activity"].value == "Copy orders"
     assert "in factory 'adf-sales' (resource group 'rg-data'" in text
     assert runs(fabric)[0]["runId"] in text
 

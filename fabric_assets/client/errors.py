@@ -15,6 +15,8 @@
         JobInstanceLostError     it could not be read any more, or its id is not known; it may still be running
 """
 
+from collections.abc import Mapping
+
 from fabric_assets.client.models import JobInstance
 
 
@@ -98,6 +100,7 @@ class JobInstanceError(FabricError):
     Attributes:
         job_instance: the job instance as it was last read.
         url: a link that opens it, if there is one.
+        details: what else the service tells of it, by its own names.
     """
 
     def __init__(
@@ -109,10 +112,12 @@ class JobInstanceError(FabricError):
         error_code: str | None = None,
         request_id: str | None = None,
         retriable: bool = True,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message, error_code=error_code, request_id=request_id, retriable=retriable)
         self.job_instance = job_instance
         self.url = url
+        self.details = details or {}
 
 
 class JobInstanceFailedError(JobInstanceError):

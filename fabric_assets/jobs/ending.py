@@ -69,4 +69,5 @@ def _failure(seen: ObservedJobInstance, service: JobService) -> JobInstanceFaile
         request_id=reason.request_id if reason else None,
         # A job instance that was skipped because another one ran would load a second time.
         retriable=ended.status != DEDUPED,
+        details=seen.details.more if seen.details else None,
     )
