@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from fabric_assets.asset_factory import notebook_asset
     from fabric_assets.client.compute import ComputeSettings
     from fabric_assets.component import FabricWorkspaceComponent
-    from fabric_assets.data_factory import DataFactoryResource
-    from fabric_assets.data_factory_assets import adf_pipeline_asset
+    from fabric_assets.data_factory.assets import adf_pipeline_asset
+    from fabric_assets.data_factory.resource import DataFactoryResource
     from fabric_assets.executor import fabric_executor
     from fabric_assets.item_assets import item_job_asset, pipeline_asset
     from fabric_assets.notices import build_notice_sensors
-    from fabric_assets.pipeline_sensors import build_pipeline_sensor
-    from fabric_assets.refreshes import semantic_model_refresh, sql_endpoint_refresh
+    from fabric_assets.pipes import PipesFiles
+    from fabric_assets.refreshes.assets import semantic_model_refresh, sql_endpoint_refresh
     from fabric_assets.resource import FabricResource
     from fabric_assets.schedules import build_daily_schedule
-    from fabric_assets.sensors import build_notebook_sensor
+    from fabric_assets.sensors.notebooks import build_notebook_sensor
+    from fabric_assets.sensors.pipelines import build_pipeline_sensor
     from fabric_assets.tables.checks import build_table_checks
     from fabric_assets.tables.history import RowCountBounds
     from fabric_assets.tables.names import LakehouseTable
@@ -42,6 +43,7 @@ __all__ = [
     "LakehouseTable",
     "NotebookData",
     "NotebookTranslator",
+    "PipesFiles",
     "RowCountBounds",
     "adf_pipeline_asset",
     "build_daily_schedule",
@@ -65,18 +67,19 @@ __all__ = [
 
 _MODULES = {
     "ComputeSettings": "client.compute",
-    "DataFactoryResource": "data_factory",
+    "DataFactoryResource": "data_factory.resource",
     "FabricResource": "resource",
     "FabricWorkspaceComponent": "component",
     "LakehouseTable": "tables.names",
     "NotebookData": "translator",
     "NotebookTranslator": "translator",
+    "PipesFiles": "pipes",
     "RowCountBounds": "tables.history",
-    "adf_pipeline_asset": "data_factory_assets",
+    "adf_pipeline_asset": "data_factory.assets",
     "build_daily_schedule": "schedules",
-    "build_notebook_sensor": "sensors",
+    "build_notebook_sensor": "sensors.notebooks",
     "build_notice_sensors": "notices",
-    "build_pipeline_sensor": "pipeline_sensors",
+    "build_pipeline_sensor": "sensors.pipelines",
     "build_table_checks": "tables.checks",
     "config_field": "arguments",
     "exit_value_of": "arguments",
@@ -88,8 +91,8 @@ _MODULES = {
     "partition_key": "arguments",
     "partition_start": "arguments",
     "pipeline_asset": "item_assets",
-    "semantic_model_refresh": "refreshes",
-    "sql_endpoint_refresh": "refreshes",
+    "semantic_model_refresh": "refreshes.assets",
+    "sql_endpoint_refresh": "refreshes.assets",
 }
 
 

@@ -10,10 +10,10 @@ from fabric_assets import assets, warehouse
 from fabric_assets.connection import WORKSPACE_VARIABLE
 from fabric_assets.executor import fabric_executor
 from fabric_assets.notices import build_notice_sensors
-from fabric_assets.pipeline_sensors import build_pipeline_sensor
 from fabric_assets.resource import FabricResource
 from fabric_assets.schedules import build_daily_schedule
-from fabric_assets.sensors import build_notebook_sensor
+from fabric_assets.sensors.notebooks import build_notebook_sensor
+from fabric_assets.sensors.pipelines import build_pipeline_sensor
 
 dimensions = dg.load_assets_from_modules([assets])
 is_shipped_workspace = not os.environ.get(WORKSPACE_VARIABLE)

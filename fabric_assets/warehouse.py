@@ -7,7 +7,7 @@ other workspace is configured.
 from fabric_assets import assets
 from fabric_assets.asset_factory import notebook_asset
 from fabric_assets.item_assets import pipeline_asset
-from fabric_assets.refreshes import semantic_model_refresh, sql_endpoint_refresh
+from fabric_assets.refreshes.assets import semantic_model_refresh, sql_endpoint_refresh
 from fabric_assets.tables.checks import build_table_checks
 from fabric_assets.tables.history import RowCountBounds
 

@@ -8,8 +8,8 @@ import httpx
 from fabric_assets.client.auth import StaticToken
 from fabric_assets.client.data_factory_client import DataFactoryClient
 from fabric_assets.client.data_factory_models import Factory
-from fabric_assets.data_factory import DataFactoryResource
-from fabric_assets.data_factory_assets import adf_pipeline_asset
+from fabric_assets.data_factory.assets import adf_pipeline_asset
+from fabric_assets.data_factory.resource import DataFactoryResource
 from fabric_assets.local import ServedFabric
 
 FACTORY = Factory("00000000-0000-0000-0000-00000000000a", "rg-data", "adf-sales")

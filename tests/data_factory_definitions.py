@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from fabric_assets.data_factory import DataFactoryResource
+from fabric_assets.data_factory.resource import DataFactoryResource
 from tests.data_factories import ingest
 
 defs = dg.Definitions(

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from fabric_assets import FabricResource, notebook_asset
-from fabric_assets.data_factory import DataFactoryResource
-from fabric_assets.pipeline_sensors import build_pipeline_sensor
+from fabric_assets.data_factory.resource import DataFactoryResource
+from fabric_assets.sensors.pipelines import build_pipeline_sensor
 from tests.data_factories import ingest
 
 RUNNING = dg.DefaultSensorStatus.RUNNING

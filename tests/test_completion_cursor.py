@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from fabric_assets.client.models import JobInstance
-from fabric_assets.completion_cursor import Cursor, Decision, Position, decide
+from fabric_assets.sensors.cursor import Cursor, Decision, Position, decide
 
 NOW = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 DAY = timedelta(hours=24)

@@ -19,8 +19,8 @@ from fabric_assets import FabricResource, fixed, partition_key
 from fabric_assets.client.auth import StaticToken, TokenSource
 from fabric_assets.client.data_factory_client import DataFactoryClient
 from fabric_assets.client.errors import FabricConfigError
-from fabric_assets.data_factory import DataFactoryResource
-from fabric_assets.data_factory_assets import adf_pipeline_asset
+from fabric_assets.data_factory.assets import adf_pipeline_asset
+from fabric_assets.data_factory.resource import DataFactoryResource
 from fabric_assets.jobs.data_factory import PORTAL_URL, DataFactoryControl, PipelineJob
 from fabric_assets.jobs.job import JobLimits, JobOutcome
 from fabric_assets.jobs.ledger import Attempt

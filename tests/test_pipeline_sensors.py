@@ -20,9 +20,9 @@ from fabric_assets import (
     pipeline_asset,
 )
 from fabric_assets.client.errors import FabricError
-from fabric_assets.data_factory_assets import adf_pipeline_asset
+from fabric_assets.data_factory.assets import adf_pipeline_asset
 from fabric_assets.local import ServedFabric
-from fabric_assets.pipeline_sensors import build_pipeline_sensor
+from fabric_assets.sensors.pipelines import build_pipeline_sensor
 from tests.conftest import Simulate, resource
 from tests.data_factories import (
     FACTORIES,

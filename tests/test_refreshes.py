@@ -24,7 +24,7 @@ from fabric_assets.jobs.ledger import Attempt
 from fabric_assets.jobs.semantic_model import SemanticModelRefresh
 from fabric_assets.local import ServedFabric, serve_in_thread
 from fabric_assets.local.script import Fault
-from fabric_assets.refreshes import semantic_model_refresh
+from fabric_assets.refreshes.assets import semantic_model_refresh
 from tests.conftest import Simulate, materialize
 from tests.faults.harness import LIMITS, MemoryLedger, Said
 

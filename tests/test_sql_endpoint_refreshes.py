@@ -18,7 +18,7 @@ from fabric_assets.client.fabric_client import FabricClient
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.jobs.sql_endpoint import SqlEndpointRefresh
 from fabric_assets.local import ServedFabric, serve_in_thread
-from fabric_assets.refreshes import sql_endpoint_refresh
+from fabric_assets.refreshes.assets import sql_endpoint_refresh
 from tests.conftest import Simulate, materialize
 from tests.faults.harness import LIMITS, Said
 

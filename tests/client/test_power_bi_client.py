@@ -23,7 +23,7 @@ from fabric_assets.connection import Connection
 from fabric_assets.jobs.semantic_model import failure_reason, job_status
 from fabric_assets.local import ServedFabric
 from fabric_assets.power_bi_connection import resolve_power_bi
-from fabric_assets.refreshed_tables import TableName
+from fabric_assets.refreshes.endpoint_tables import TableName
 from tests.conftest import Simulate, with_client
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from fabric_assets.client.models import JobInstance
-from fabric_assets.completion_cursor import OVERLAP, Cursor, Position, decide
 from fabric_assets.instance_ledger import claims
+from fabric_assets.sensors.cursor import OVERLAP, Cursor, Position, decide
 
 _TICK_SECONDS = 40.0
 """Dagster ends a tick after 60 s; what is left is for the next one."""

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 import dagster as dg
 
-from fabric_assets.data_factory import DataFactoryResource
+from fabric_assets.data_factory.resource import DataFactoryResource
 from fabric_assets.item_assets import json_problem
 from fabric_assets.job_asset import (
     RESOURCE_KEY,

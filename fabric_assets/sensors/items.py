@@ -9,13 +9,13 @@ import dagster as dg
 
 from fabric_assets.client.errors import FabricError
 from fabric_assets.client.models import JobDetails, JobInstance
-from fabric_assets.completion_tick import CompletionTick
 from fabric_assets.job_asset import WORKSPACE_METADATA
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.completions import Completions, details, list_completions
 from fabric_assets.jobs.control import JobControl
 from fabric_assets.materialization import completion_metadata
 from fabric_assets.resource import FabricResource
+from fabric_assets.sensors.tick import CompletionTick
 from fabric_assets.tables.metadata import table_metadata
 
 _NOTEBOOK = "Notebook"

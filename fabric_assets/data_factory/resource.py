@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fabric_assets import secret
 from fabric_assets.client.data_factory_client import DataFactoryClient
-from fabric_assets.data_factory_connection import DataFactoryConnection, resolve_data_factory
+from fabric_assets.data_factory.connection import DataFactoryConnection, resolve_data_factory
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.data_factory import PORTAL_URL, DataFactoryControl, PipelineJob
 from fabric_assets.jobs.job import JobLimits, JobOutcome
@@ -82,7 +82,7 @@ class DataFactoryResource(dg.ConfigurableResource):
         super().__init__(**data)
 
     def connection(self, *, start_local: bool = True) -> DataFactoryConnection | None:
-        """Which data factory is meant; see ``fabric_assets.data_factory_connection.resolve_data_factory``."""
+        """Which data factory is meant; see ``fabric_assets.data_factory.connection.resolve_data_factory``."""
         return resolve_data_factory(
             subscription_id=self.subscription_id,
             resource_group=self.resource_group,

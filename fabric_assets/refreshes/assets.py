@@ -18,9 +18,7 @@ from fabric_assets.job_asset import (
     name_problem,
 )
 from fabric_assets.jobs.job import JobOutcome
-from fabric_assets.model_refresh_request import ModelRefreshRequest
-from fabric_assets.refreshed_objects import model_metadata
-from fabric_assets.refreshed_tables import (
+from fabric_assets.refreshes.endpoint_tables import (
     IN_SYNC_CHECK,
     TableName,
     endpoint_metadata,
@@ -30,6 +28,8 @@ from fabric_assets.refreshed_tables import (
     missing,
     tables_of_upstream,
 )
+from fabric_assets.refreshes.model_objects import model_metadata
+from fabric_assets.refreshes.model_request import ModelRefreshRequest
 from fabric_assets.resource import FabricResource
 
 SEMANTIC_MODEL_METADATA = "fabric/semantic_model"

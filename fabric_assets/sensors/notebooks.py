@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 
 from fabric_assets.asset_factory import NOTEBOOK_METADATA
-from fabric_assets.completion_tick import CompletionTick
-from fabric_assets.item_completions import look_at_items, watched_items
 from fabric_assets.resource import FabricResource
+from fabric_assets.sensors.items import look_at_items, watched_items
+from fabric_assets.sensors.tick import CompletionTick
 
 
 def build_notebook_sensor(

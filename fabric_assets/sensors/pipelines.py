@@ -11,20 +11,20 @@ import dagster as dg
 from fabric_assets.client.data_factory_models import PipelineRun
 from fabric_assets.client.errors import FabricError
 from fabric_assets.client.models import Item, JobDetails
-from fabric_assets.completion_tick import CompletionTick
-from fabric_assets.data_factory import DataFactoryResource
-from fabric_assets.data_factory_assets import ADF_PIPELINE_METADATA, DATA_FACTORY_KEY, adf_metadata
+from fabric_assets.data_factory.assets import ADF_PIPELINE_METADATA, DATA_FACTORY_KEY, adf_metadata
+from fabric_assets.data_factory.resource import DataFactoryResource
 from fabric_assets.item_assets import (
     ITEM_METADATA,
     ITEM_TYPE_METADATA,
     JOB_TYPE_METADATA,
     PIPELINE_METADATA,
 )
-from fabric_assets.item_completions import WatchedItem, look_at_items, table_told, watched_items
 from fabric_assets.job_asset import RESOURCE_KEY
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.data_factory import PIPELINE_TYPE, DataFactoryControl, FactoryCompletions
 from fabric_assets.materialization import completion_metadata
+from fabric_assets.sensors.items import WatchedItem, look_at_items, table_told, watched_items
+from fabric_assets.sensors.tick import CompletionTick
 from fabric_assets.tables.names import TABLE_METADATA
 
 

@@ -1,0 +1,1 @@
+"""Sensors for what was started outside Dagster."""
