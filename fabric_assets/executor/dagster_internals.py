@@ -50,7 +50,7 @@ try:
 except ImportError as error:
     raise ImportError(
         "fabric_executor is made of parts of Dagster that are not public, and one has moved: "
-        f"{error}. It works with Dagster 1.12 and 1.13; installed is {importlib.metadata.version('dagster')}. "
+        f"{error}. It works with Dagster 1.13; installed is {importlib.metadata.version('dagster')}. "
         "Install a Dagster that it works with, or use another executor, e.g. dagster.multiprocess_executor.",
         name=error.name,
     ) from error
@@ -76,6 +76,7 @@ __all__ = [
     "compute_log_file_key",
     "current_step_key",
     "dagster_event_sequence_for_step",
+    "error_event",
     "has_hooks",
     "hook_events",
     "interrupt_user_code_with",
@@ -85,7 +86,7 @@ __all__ = [
     "pop_captured_interrupt",
     "process_config",
     "retries_field",
-    "serializable_error_info_from_exc_info",
+    "sqlite_files",
     "step_dependency_field",
     "tag_concurrency_limits_field",
     "use_event_loop",
@@ -173,6 +174,12 @@ def has_hooks(context: StepExecutionContext) -> bool:
 def hook_events(context: StepExecutionContext, events: Sequence[DagsterEvent]) -> Iterator[DagsterEvent]:
     """Call the step's hooks with the events of the step."""
     yield from _trigger_hook(context, events)
+
+
+def error_event(context: PlanExecutionContext, message: str, error: BaseException) -> DagsterEvent:
+    """An event of the run, not of a step, that shows an error."""
+    info = serializable_error_info_from_exc_info((type(error), error, error.__traceback__))  # type: ignore[arg-type]
+    return DagsterEvent.engine_event(context, message, EngineEventData(error=info))
 
 
 def interrupted(steps: Iterable[str]) -> EngineEventData:

@@ -1,12 +1,11 @@
 """What runs the steps of one run: which is next, what it waits for, and how all of them are ended."""
 
 import asyncio
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +14,19 @@ import dagster as dg
 from fabric_assets.executor.async_step import AsyncStep
 from fabric_assets.executor.dagster_internals import (
     DagsterEvent,
-    EngineEventData,
     ExecutionPlan,
     ExecutionStep,
     PlanExecutionContext,
     StepExecutionContext,
     check_resources,
-    compute_log_file_key,
     dagster_event_sequence_for_step,
+    error_event,
     has_hooks,
     hook_events,
     interrupted,
     is_async_step,
-    serializable_error_info_from_exc_info,
 )
+from fabric_assets.executor.log_capture import begin_log_capture, end_log_capture
 from fabric_assets.executor.pool_claims import PoolClaims
 from fabric_assets.executor.threaded_work import ThreadedWork
 
@@ -102,18 +100,15 @@ class Engine:
             ) as self._active,
             ExitStack() as log_capture,
         ):
-            yield from self._capture_logs(execution_plan, log_capture)
+            yield from begin_log_capture(job_context, execution_plan, log_capture)
             try:
                 yield from self._run_steps()
-            except BaseException:
-                yield from self._end_after_error()
+            except BaseException as error:
+                yield from self._end_after_error(error)
                 raise
             if self._error is not None:
                 raise self._error
-            try:
-                log_capture.close()
-            except Exception:  # noqa: BLE001  # as in Dagster: logs that cannot be captured do not fail a run
-                yield self._error_event("Exception while cleaning up compute log capture")
+            yield from end_log_capture(job_context, log_capture)
 
     def _run_steps(self) -> Iterator[DagsterEvent]:
         while True:
@@ -185,16 +180,17 @@ class Engine:
 
     def _advance(self, step: AsyncStep) -> Iterator[DagsterEvent]:
         for _ in range(_TURNS):
-            for event in step.advance():
+            events = step.advance()
+            if step.ended:
+                self._async_steps.remove(step)
+            for event in events:
                 yield from self._handle(step.key, event)
             if step.ended:
-                break
+                yield from self._step_ended(step.context, step.error)
+                return
             self._run_loop(asyncio.sleep(0))
             if not step.ready:
-                break
-        if step.ended:
-            self._async_steps.remove(step)
-            yield from self._step_ended(step.context, step.error)
+                return
 
     def _async_step_ready(self, step: AsyncStep) -> None:
         self._ready.append(step)
@@ -224,7 +220,7 @@ class Engine:
             if work.is_step:
                 yield from self._step_ended(work.context, work.error)
             elif work.error is not None:
-                self._fail(work.error)
+                yield from self._take_error(work.context, work.error)
         elif work.is_step:
             yield from self._handle(work.key, event)
         else:
@@ -242,17 +238,30 @@ class Engine:
         self._look_due = True
         events = self._events_for_hooks.pop(context.step.key, None)
         if error is not None:
-            self._fail(error)
+            yield from self._take_error(context, error)
         self._active.verify_complete(self._job_context, context.step.key)
         if events is not None and error is None:
             hooks = hook_events(context, events)
             self._run_in_thread(ThreadedWork(context, hooks, self._tell, is_step=False))
-        yield from ()
 
     # The end before the end
 
+    def _take_error(self, context: StepExecutionContext, error: BaseException) -> Iterator[DagsterEvent]:
+        """Take an error that Dagster does not take as the step's failure, such as of an event that was not stored.
+
+        As where each step has a process of its own, the other steps go on, and the run fails.
+        """
+        if not isinstance(error, Exception) or context.raise_on_error:
+            self._fail(error)
+            return
+        if self._error is None:
+            self._error = error
+        self._claims.free_step(context.step.key)
+        message = f"Step {context.step.key} ended with an error that is not its own; the run will fail"
+        yield error_event(self._job_context, message, error)
+
     def _fail(self, error: BaseException) -> None:
-        """End all steps because of an error that Dagster does not take as the failure of one step."""
+        """End all steps because of an error."""
         if self._error is None:
             self._error = error
         if isinstance(error, (dg.DagsterExecutionInterruptedError, KeyboardInterrupt)):
@@ -272,16 +281,16 @@ class Engine:
         if self._stopped_at is not None:
             return
         self._stopped_at = time.monotonic()
+        for step in self._async_steps:
+            step.cancel()
+        for work in self._threads:
+            work.interrupt()
         never_started = [step.key for step in self._to_start]
         never_started += [work.key for work in self._to_thread if work.is_step]
         self._to_start.clear()
         self._to_thread.clear()
         for key in never_started:
             self._claims.free_step(key)
-        for step in self._async_steps:
-            step.cancel()
-        for work in self._threads:
-            work.interrupt()
 
     def _patience_seconds(self) -> float:
         return CLEAN_UP_SECONDS if self._async_steps else BLOCKED_SECONDS
@@ -302,11 +311,17 @@ class Engine:
         self._async_steps.clear()
         self._threads.clear()
 
-    def _end_after_error(self) -> Iterator[DagsterEvent]:
-        """End all steps after an error in the engine itself."""
-        yield self._error_event("Unexpected exception in the executor: cancelling the steps that are at work")
-        self._stop()
-        yield from self._run_steps()
+    def _end_after_error(self, error: BaseException) -> Iterator[DagsterEvent]:
+        """End all steps after an error in the engine itself, or of Dagster's storage: it may come again and again."""
+        with suppress(Exception):
+            self._stop()
+        with suppress(Exception):
+            message = "Unexpected exception in the executor: cancelling the steps that are at work"
+            yield error_event(self._job_context, message, error)
+        gives_up_at = time.monotonic() + self._patience_seconds()
+        while self._is_busy() and time.monotonic() < gives_up_at:
+            with suppress(Exception):
+                yield from self._run_steps()
 
     # The event loop
 
@@ -344,21 +359,3 @@ class Engine:
             except RuntimeError:
                 if not self._loop.is_closed():  # the run is over
                     raise
-
-    # Events
-
-    def _capture_logs(self, execution_plan: ExecutionPlan, stack: ExitStack) -> Iterator[DagsterEvent]:
-        """Capture what the process prints, once for all steps."""
-        context = self._job_context
-        manager = context.instance.compute_log_manager
-        step_keys = [step.key for step in execution_plan.get_steps_to_execute_in_topo_order()]
-        log_key = manager.build_log_key_for_run(context.run_id, compute_log_file_key())
-        try:
-            log_context = stack.enter_context(manager.capture_logs(log_key))
-            yield DagsterEvent.capture_logs(context, step_keys, log_key, log_context)
-        except Exception:  # noqa: BLE001  # as in Dagster: logs that cannot be captured do not fail a run
-            yield self._error_event("Exception while setting up compute log capture")
-
-    def _error_event(self, message: str) -> DagsterEvent:
-        error = serializable_error_info_from_exc_info(sys.exc_info())
-        return DagsterEvent.engine_event(self._job_context, message, EngineEventData(error=error))

@@ -271,6 +271,89 @@ def test_an_error_of_the_executor_fails_the_run_and_cancels_its_steps(
     assert "the executor has a bug" in str(ran.events(DagsterEventType.RUN_FAILURE)[0].dagster_event)
 
 
+def break_storage(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, broken: Callable[[dg.EventLogEntry], bool]
+) -> None:
+    store_event = instance.event_log_storage.store_event
+
+    def store(event: dg.EventLogEntry) -> None:
+        if broken(event):
+            raise OSError("the database does not answer")
+        store_event(event)
+
+    monkeypatch.setattr(instance.event_log_storage, "store_event", store)
+
+
+def test_an_event_that_cannot_be_stored_costs_its_own_step_and_not_the_others(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.event_log_storage.set_concurrency_slots("narrow", 1)
+    told = asyncio.Event()
+
+    @dg.asset(pool="narrow")
+    async def unlucky() -> None: ...
+
+    @dg.asset(deps=[unlucky])
+    async def after_unlucky() -> None: ...
+
+    @dg.asset
+    async def waits() -> None:
+        await asyncio.wait_for(told.wait(), DEADLINE_SECONDS)
+
+    @dg.asset(deps=[waits], pool="narrow")
+    async def after_waits() -> None: ...
+
+    def broken(event: dg.EventLogEntry) -> bool:
+        if "ended with an error that is not its own" in event.message:
+            told.set()
+        return event.step_key == "unlucky" and event.dagster_event_type in (
+            DagsterEventType.STEP_SUCCESS,
+            DagsterEventType.STEP_FAILURE,
+        )
+
+    break_storage(instance, monkeypatch, broken)
+
+    ran = run(instance, job([unlucky, after_unlucky, waits, after_waits]))
+
+    assert ran.status == DagsterRunStatus.FAILURE
+    assert "the database does not answer" in str(ran.events(DagsterEventType.RUN_FAILURE)[0].dagster_event)
+    assert set(ran.steps(DagsterEventType.STEP_SUCCESS)) == {"waits", "after_waits"}
+    assert "after_unlucky" not in ran.steps(DagsterEventType.STEP_START)
+    assert instance.event_log_storage.get_concurrency_info("narrow").active_slot_count == 0
+
+
+def test_a_storage_that_is_gone_for_good_keeps_no_step_from_its_clean_up(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work, cleaned_up = [], set()
+    gone = threading.Event()
+
+    def build(name: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name)
+        async def waits() -> None:
+            at_work.append(name)
+            try:
+                await asyncio.sleep(DEADLINE_SECONDS)
+            finally:
+                await asyncio.sleep(0.05)
+                cleaned_up.add(name)
+
+        return waits
+
+    @dg.asset
+    async def last() -> None:
+        while len(at_work) < 3:  # noqa: ASYNC110 -- all in one loop, with no event to share
+            await asyncio.sleep(0.01)
+        gone.set()
+
+    break_storage(instance, monkeypatch, lambda _: gone.is_set())
+
+    with pytest.raises(OSError, match="the database does not answer"):
+        run(instance, job([*map(build, ("a", "b", "c")), last]))
+
+    assert cleaned_up == {"a", "b", "c"}
+
+
 def test_with_raise_on_error_the_first_error_ends_the_others(instance: dg.DagsterInstance) -> None:
     cleaned_up = []
 
