@@ -6,7 +6,7 @@ waits, at the latest when the process exits.
 
 import asyncio
 import atexit
-import concurrent.futures
+import concurrent.futures.thread
 import logging
 import os
 import queue
@@ -282,8 +282,13 @@ def _loop() -> asyncio.AbstractEventLoop:
         if _running is None:
             _running = asyncio.new_event_loop()
             threading.Thread(target=_running.run_forever, name="fabric-assets-loop", daemon=True).start()
-            atexit.register(_close)
+            _at_exit(_close)
         return _running
+
+
+# What is registered with `atexit` is called when no pool of threads takes work any more: then no host's name can be
+# looked up and nothing be noted. This is called before, if `concurrent.futures.thread` was imported first.
+_at_exit: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
 
 
 def _close() -> None:

@@ -188,8 +188,9 @@ async def work(tell):
     try:
         await asyncio.Event().wait()
     finally:
-        await asyncio.sleep(0.05)
-        print("cancelled in Fabric", flush=True)
+        # As for a cancel on a new connection, and its note.
+        await asyncio.get_running_loop().getaddrinfo("localhost", 443)
+        await asyncio.to_thread(print, "cancelled in Fabric", flush=True)
 
 background_loop.submit(work)
 started.wait(10)
