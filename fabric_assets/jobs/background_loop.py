@@ -25,8 +25,11 @@ T = TypeVar("T")
 
 _LONGEST_WAIT_SECONDS = 1.0
 
-EXIT_WAIT_SECONDS = 30.0
-"""How long the end of the process is held up for job instances that must still be cancelled."""
+EXIT_WAIT_SECONDS = 65.0
+"""How long the end of the process is held up for job instances that must still be cancelled.
+
+More than a minute: so long the quota can hold back some of the cancels where many are sent at once.
+"""
 
 
 class Line(NamedTuple):

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from fabric_assets.client.errors import FabricError, FabricNotFoundError
+from fabric_assets.client.errors import FabricApiError, FabricError, FabricNotFoundError
 from fabric_assets.jobs.job import JobLimits, Tell
 from fabric_assets.jobs.job_service import JobService
 from fabric_assets.jobs.observed import ObservedJobInstance
 from fabric_assets.jobs.watcher import Watched, Watcher
 
 _QUOTA_SECONDS = 65.0
+_REFUSED = frozenset({400, 409})
 
 
 class Cancelling:
@@ -111,6 +112,13 @@ class Cancelling:
             except FabricNotFoundError:
                 if not self._seen.may_be_unseen:
                     raise
+            except FabricApiError as error:
+                # The service's word for a job instance that has ended may be one that we do not know.
+                if error.status_code not in _REFUSED or not (
+                    await self._seen.read() and self._seen.latest.has_ended
+                ):
+                    raise
+                return False
             else:
                 if running:
                     self._tell(f"asked {self._service.service} to cancel job instance {self._seen.id}")

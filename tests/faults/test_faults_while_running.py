@@ -155,6 +155,20 @@ CANCELS = [
         pipelines=True,
     ),
     Row(
+        "the cancel after a time-out is refused because the job instance has just completed",
+        [
+            {
+                "method": "POST",
+                "path": CANCEL,
+                "delay_seconds": 0.6,
+                "status": 400,
+                "body": {"errorCode": "InvalidState"},
+            }
+        ],
+        job_instances=[{"run_seconds": 0.8}],
+        asset={"timeout_seconds": 0.5},
+    ),
+    Row(
         "a time-out that could not be cancelled is taken over by the retry",
         [{"method": "POST", "path": CANCEL, "status": 403}],
         job_instances=[{"run_seconds": 1.5}],
