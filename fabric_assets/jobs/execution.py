@@ -178,7 +178,7 @@ class JobExecution:
 
     def _watching(self) -> AbstractContextManager[Watched]:
         return self._watcher.watching(
-            self._service, self._seen.id, self._job.expected_seconds, self._seen.tell_status
+            self._service, self._seen.id, self._job.expected_seconds, self._seen.tell_listed
         )
 
     def _failed_for_capacity(self) -> bool:

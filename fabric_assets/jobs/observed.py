@@ -43,7 +43,7 @@ class ObservedJobInstance:
         self.retry_after_seconds: float | None = None
         self._started = self._last_seen = time.monotonic()
         self._told_unseen = False
-        self._told_status = ""
+        self._told_status = self._read_status = ""
 
     def begun(self, job_instance_id: str) -> None:
         """It was started, or is taken over."""
@@ -106,16 +106,27 @@ class ObservedJobInstance:
         return True
 
     def tell_status(self, status: str) -> None:
-        """One line per change of status, whoever saw it first."""
+        """A read showed this status: one line per change."""
+        before, self._read_status = self._read_status, status
+        if status == NOT_STARTED and before in ("", NOT_STARTED):
+            return  # that it is started has been told, and a list can be ahead of reads
+        self._tell_change(status)
+
+    def tell_listed(self, status: str) -> None:
+        """A list showed this status. It can be behind what reads show, as a session begins after its job instance."""
+        if status != NOT_STARTED:
+            self._tell_change(status)
+
+    def _tell_change(self, status: str) -> None:
         before, self._told_status = self._told_status, status
         if status != NOT_STARTED and self.queued_seconds is None:
             self.queued_seconds = self.elapsed_seconds
-        if status == before or (status == NOT_STARTED and not before):
-            return  # that it is started has been told
+        if status == before:
+            return
         text = f"job instance {self.id} is {status} after {self.elapsed_seconds:.0f} s"
         if status not in KNOWN_STATUSES:
             self._tell(f"{text}, a status that is not known here; still waiting", logging.WARNING)
-        elif status == NOT_STARTED and before:
+        elif status == NOT_STARTED:
             self._tell(f"{text}, although it was {before} before; still waiting", logging.WARNING)
         else:
             self._tell(text)
