@@ -156,7 +156,6 @@ def build_job_asset(
     if tables and all_deps:
         _refuse(name, ["with `tables`, what it waits for stands in their specs: leave `deps` out"])
     all_deps += arguments.upstream(all_deps)
-    specs = [spec.merge_attributes(deps=arguments.upstream(spec.deps)) for spec in tables]
     checks = list(options.get("check_specs") or ())
     materialized_key = tables[0].key if tables else asset_key
     resource_key = options.get("resource_key", RESOURCE_KEY)
@@ -165,7 +164,14 @@ def build_job_asset(
     told = (
         {ARGUMENTS_METADATA: dg.MetadataValue.json(described)} if (described := arguments.described()) else {}
     )
-    metadata = {**definition_metadata, **told, **(options.get("metadata") or {})}
+    defined = {**definition_metadata, **told}
+    metadata = {**defined, **(options.get("metadata") or {})}
+    specs = [
+        spec.merge_attributes(deps=arguments.upstream(spec.deps)).replace_attributes(
+            metadata={**defined, **spec.metadata}
+        )
+        for spec in tables
+    ]
 
     async def load(context: dg.AssetExecutionContext) -> Any:
         partition = context.partition_key if one_partition else None

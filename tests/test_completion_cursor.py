@@ -104,7 +104,7 @@ def test_what_is_remembered_stays_small() -> None:
 
 
 def test_the_cursor_survives_being_stored() -> None:
-    cursor = Cursor({"DimX": Position(NOW, frozenset({"a", "b"}))}, next_asset=7)
+    cursor = Cursor({"DimX": Position(NOW, frozenset({"a", "b"}))}, next_item=7)
 
     assert Cursor.from_text(cursor.to_text()) == cursor
     assert Cursor.from_text(None) == Cursor({})

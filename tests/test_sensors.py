@@ -191,3 +191,62 @@ def test_the_sensor_does_not_start_a_local_fabric(
 
 def test_the_sensor_is_off_until_somebody_turns_it_on() -> None:
     assert build_notebook_sensor([ASSET]).default_status is dg.DefaultSensorStatus.STOPPED
+
+
+def test_notebooks_that_cannot_be_seen_do_not_keep_the_others_from_their_turn(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    assets = [notebook_asset(f"Gone{n}", notebook=f"Gone{n}") for n in range(2)] + [ASSET]
+    first = tick(fabric, instance, None, assets=assets, max_notebooks_per_tick=2)
+    second = tick(fabric, instance, first.cursor, assets=assets, max_notebooks_per_tick=1)
+    job_instance = start_outside_dagster(fabric)
+
+    third = tick(fabric, instance, second.cursor, assets=assets, max_notebooks_per_tick=2)
+    fourth = tick(fabric, instance, third.cursor, assets=assets, max_notebooks_per_tick=2)
+
+    assert "Gone1" in (first.skip_reason.skip_message or "" if first.skip_reason else "")
+    assert (reported(second), reported(third), reported(fourth)) == ([], [], [job_instance])
+
+
+def test_all_tables_of_a_notebook_are_reported_with_one_look_at_it(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    several = notebook_asset("load", notebook="LoadDimX", tables=[dg.AssetSpec("A"), dg.AssetSpec("B")])
+    first = tick(fabric, instance, None, assets=[several, ASSET])
+    job_instance = start_outside_dagster(fabric)
+    before = len(fabric.requests)
+
+    second = tick(fabric, instance, first.cursor, assets=[several, ASSET])
+
+    events = {event.asset_key.to_user_string() for event in second.asset_events or []}
+    assert events == {"A", "B", "DimX"}
+    assert set(reported(second)) == {job_instance}
+    assert len(fabric.requests) - before == 2  # the list, and the job instance's exit value and links
+
+
+def test_assets_of_another_resource_are_left_to_a_sensor_of_its_own(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    elsewhere = notebook_asset("DimX_EU", notebook="LoadDimX", resource_key="fabric_eu")
+    own = build_notebook_sensor([elsewhere, ASSET], resource_key="fabric_eu")
+
+    def look(cursor: str | None) -> dg.SensorResult:
+        context = dg.build_sensor_context(
+            instance=instance, cursor=cursor, resources={"fabric_eu": resource(fabric)}
+        )
+        result = own(context)
+        assert isinstance(result, dg.SensorResult)
+        return result
+
+    first, first_of_own = tick(fabric, instance, None, assets=[elsewhere, ASSET]), look(None)
+    start_outside_dagster(fabric)
+    second, second_of_own = (
+        tick(fabric, instance, first.cursor, assets=[elsewhere, ASSET]),
+        look(first_of_own.cursor),
+    )
+
+    assert [event.asset_key.to_user_string() for event in second.asset_events or []] == ["DimX"]
+    assert [event.asset_key.to_user_string() for event in second_of_own.asset_events or []] == ["DimX_EU"]

@@ -31,10 +31,10 @@ class Position:
 
 @dataclass(frozen=True)
 class Cursor:
-    """The sensor's memory: a position for each asset key, and which asset comes first in the next tick."""
+    """The sensor's memory: a position for each asset key, and which item comes first in the next tick."""
 
     positions: dict[str, Position]
-    next_asset: int = 0
+    next_item: int = 0
 
     @classmethod
     def from_text(cls, text: str | None) -> "Cursor":
@@ -64,7 +64,7 @@ class Cursor:
             key: {"until": position.until.isoformat(), "seen": sorted(position.seen)}
             for key, position in self.positions.items()
         }
-        return json.dumps({_FORMAT: assets, "next": self.next_asset})
+        return json.dumps({_FORMAT: assets, "next": self.next_item})
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Completed job instances of Fabric's items, as materializations of the assets that stand for them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import dagster as dg
 
 from fabric_assets.client.errors import FabricError
 from fabric_assets.client.models import JobDetails, JobInstance
+from fabric_assets.connection import Connection
 from fabric_assets.job_asset import WORKSPACE_METADATA
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.completions import Completions, details, list_completions
@@ -19,6 +21,8 @@ from fabric_assets.sensors.tick import CompletionTick
 from fabric_assets.tables.metadata import table_metadata
 
 _NOTEBOOK = "Notebook"
+_TABLE_SECONDS = 10.0
+"""A tick that is too slow is ended by Dagster, and would find the same again in the next one."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,15 @@ Named = Callable[[Mapping[str, Any]], tuple[str, str, str | None] | None]
 """Item, item type and job type from an asset's definition metadata; ``None``: it is not to be watched."""
 
 
-def watched_items(assets: Iterable[object], named: Named) -> list[WatchedItem]:
-    """The assets to look after: unpartitioned, as Fabric does not tell with which parameters a job instance ran."""
+def watched_items(assets: Iterable[object], named: Named, resource_key: str) -> list[WatchedItem]:
+    """The assets to look after: unpartitioned, as Fabric does not tell with which parameters a job instance ran.
+
+    Those of another resource are left out: in its workspace, the same name is another item.
+    """
     return [
         WatchedItem(spec.key, *found, spec.metadata.get(WORKSPACE_METADATA), spec.metadata)
         for definition in assets
-        if isinstance(definition, dg.AssetsDefinition)
+        if isinstance(definition, dg.AssetsDefinition) and resource_key in definition.required_resource_keys
         for spec in definition.specs
         if spec.partitions_def is None and (found := named(spec.metadata)) is not None
     ]
@@ -70,35 +77,59 @@ def look_at_items(
     if connected is None:
         return False
     connection, control = connected
-    first = tick.next_asset % len(watched)
+    items = _by_item(watched)
+    first = tick.next_item % len(items)
     seen = 0
-    for item in [*watched[first:], *watched[:first]][:most_items]:
+    for item in [*items[first:], *items[:first]][:most_items]:
         if tick.is_over:
             break
         seen += 1
-        tick.looks += 1
-        key = item.asset_key.to_user_string()
-        listing = partial(
-            list_completions,
-            control,
-            fabric.notebook_name(item.item) if item.item_type == _NOTEBOOK else item.item,
-            item.workspace or connection.workspace,
-            item_type=item.item_type,
-            job_type=item.job_type,
-            workspace_configured_in=f"asset {key}" if item.workspace else connection.configured_in,
-            asset=key,
-        )
-        try:
-            completions = background_loop.call(listing)
-        except (FabricError, TimeoutError) as error:
-            tick.failed(key, error)
-            continue
-        news = tick.news(item.asset_key, completions.job_instances)
-        for job_instance in news:
-            table = table_told(tick, fabric, item, newest=job_instance is news[-1])
-            tick.events.append(_materialization(control, item, completions, job_instance, table))
-    tick.next_asset = (first + seen) % len(watched)
+        _look_at_item(tick, fabric, connection, control, item)
+    tick.next_item = (first + seen) % len(items)
+    tick.left_out += len(items) - seen
     return True
+
+
+def _by_item(watched: Sequence[WatchedItem]) -> list[list[WatchedItem]]:
+    """The assets of one item together: one call shows its job instances to all of them."""
+    items: dict[tuple[str | None, ...], list[WatchedItem]] = {}
+    for one in watched:
+        items.setdefault((one.workspace, one.item_type, one.item, one.job_type), []).append(one)
+    return list(items.values())
+
+
+def _look_at_item(
+    tick: CompletionTick,
+    fabric: FabricResource,
+    connection: Connection,
+    control: JobControl,
+    assets: Sequence[WatchedItem],
+) -> None:
+    item = assets[0]
+    names = ", ".join(asset.asset_key.to_user_string() for asset in assets)
+    listing = partial(
+        list_completions,
+        control,
+        fabric.notebook_name(item.item) if item.item_type == _NOTEBOOK else item.item,
+        item.workspace or connection.workspace,
+        item_type=item.item_type,
+        job_type=item.job_type,
+        workspace_configured_in=f"asset {names}" if item.workspace else connection.configured_in,
+        asset=names,
+    )
+    tick.looks += 1
+    try:
+        completions = background_loop.call(listing)
+    except (FabricError, TimeoutError) as error:
+        tick.failed(names, error)
+        return
+    details_of = _Details(tick, control, completions)
+    for asset in assets:
+        news = tick.news(asset.asset_key, completions.job_instances)
+        for job_instance in news:
+            told = details_of(job_instance) if item.item_type == _NOTEBOOK else JobDetails()
+            table = table_told(tick, fabric, asset, newest=job_instance is news[-1])
+            tick.events.append(_materialization(asset, completions, job_instance, told, table))
 
 
 def table_told(
@@ -119,27 +150,53 @@ def table_told(
         workspace=item.workspace,
         log=lambda level, text: lines.append((level, text)),
     )
-    told = background_loop.call(read)
-    for level, text in lines:
-        tick.context.log.log(level, text)
-    return told
+    try:
+        return background_loop.call(partial(_within, _TABLE_SECONDS, read))
+    except TimeoutError:
+        key = item.asset_key.to_user_string()
+        tick.context.log.warning(
+            f"{key}: reported without metadata of its table, whose Delta log was not read within {_TABLE_SECONDS:g} s"
+        )
+        return {}
+    finally:
+        for level, text in lines:
+            tick.context.log.log(level, text)
+
+
+async def _within(seconds: float, read: Callable[[], Awaitable[Mapping[str, Any]]]) -> Mapping[str, Any]:
+    async with asyncio.timeout(seconds):
+        return await read()
+
+
+class _Details:
+    """What a notebook's job instances tell beside their status, read once for all assets while there is time."""
+
+    def __init__(self, tick: CompletionTick, control: JobControl, completions: Completions) -> None:
+        self._tick = tick
+        self._control = control
+        self._completions = completions
+        self._known: dict[str, JobDetails] = {}
+
+    def __call__(self, job_instance: JobInstance) -> JobDetails:
+        if job_instance.id not in self._known:
+            if self._tick.is_over:
+                return JobDetails()
+            where = self._completions
+            read = partial(details, self._control, where.workspace.id, where.item.id, job_instance.id)
+            self._known[job_instance.id] = background_loop.call(read)
+        return self._known[job_instance.id]
 
 
 def _materialization(
-    control: JobControl,
-    item: WatchedItem,
+    asset: WatchedItem,
     completions: Completions,
     job_instance: JobInstance,
+    told: JobDetails,
     table: Mapping[str, Any],
 ) -> dg.AssetMaterialization:
-    told = JobDetails()
-    if item.item_type == _NOTEBOOK:
-        told = background_loop.call(
-            partial(details, control, completions.workspace.id, completions.item.id, job_instance.id)
-        )
     known = completion_metadata(completions.workspace, completions.item, job_instance, told)
     return dg.AssetMaterialization(
-        asset_key=item.asset_key,
+        asset_key=asset.asset_key,
         description=f"Started outside Dagster ({job_instance.invoke_type or 'unknown invoke type'}).",
         metadata={**known, **table},
     )

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from fabric_assets.asset_factory import NOTEBOOK_METADATA
+from fabric_assets.job_asset import RESOURCE_KEY
 from fabric_assets.resource import FabricResource
 from fabric_assets.sensors.items import look_at_items, watched_items
 from fabric_assets.sensors.tick import CompletionTick
@@ -20,6 +21,7 @@ def build_notebook_sensor(
     lookback_hours: float = 24,
     max_materializations_per_tick: int = 50,
     max_notebooks_per_tick: int = 30,
+    resource_key: str = RESOURCE_KEY,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """A sensor that reports job instances which were started in Fabric's UI, by its schedules or by pipelines.
@@ -36,21 +38,23 @@ def build_notebook_sensor(
         max_materializations_per_tick: more are left for the next tick.
         max_notebooks_per_tick: one call of Fabric's quota of 200 a minute each, as is each materialization; with more
             notebooks, ticks take turns.
+        resource_key: key of the ``FabricResource``; only its assets are looked after, so each further one takes a
+            sensor of its own.
         default_status: whether it runs without being switched on.
     """
-    watched = watched_items(assets, _notebook)
+    watched = watched_items(assets, _notebook, resource_key)
 
     @dg.sensor(
         name=name,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
+        required_resource_keys={resource_key},
         description="Reports notebook job instances that were started outside Dagster as materializations.",
     )
-    def sensor(
-        context: dg.SensorEvaluationContext, fabric: FabricResource
-    ) -> dg.SensorResult | dg.SkipReason:
+    def sensor(context: dg.SensorEvaluationContext, **_: Any) -> dg.SensorResult | dg.SkipReason:
         if not watched:
             return dg.SkipReason("no unpartitioned notebook asset to look after")
+        fabric: FabricResource = getattr(context.resources, resource_key)
         tick = CompletionTick(
             context, lookback=timedelta(hours=lookback_hours), most_events=max_materializations_per_tick
         )

@@ -30,10 +30,15 @@ from fabric_assets.tables.names import TABLE_METADATA
 
 @dataclass(frozen=True)
 class _Resources:
-    """Keys of what the sensor needs; ``None``: nothing of that kind."""
+    """Keys of what the sensor needs; ``None``: nothing of that kind.
+
+    Attributes:
+        tables: of the ``FabricResource`` with which the tables of a data factory's assets are read.
+    """
 
     fabric: str | None
     data_factory: str | None
+    tables: str | None
 
 
 def build_pipeline_sensor(
@@ -45,6 +50,7 @@ def build_pipeline_sensor(
     max_materializations_per_tick: int = 50,
     max_items_per_tick: int = 30,
     data_factory_key: str = DATA_FACTORY_KEY,
+    resource_key: str = RESOURCE_KEY,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """A sensor that reports what was started outside Dagster: by triggers, schedules, other pipelines or people.
@@ -76,34 +82,39 @@ def build_pipeline_sensor(
         max_items_per_tick: so many of Fabric's items are looked at, one call each; with more, ticks take turns.
         data_factory_key: key of the ``DataFactoryResource``; only its assets are looked after, so each further factory
             takes a sensor of its own.
+        resource_key: key of the ``FabricResource``, likewise.
         default_status: whether it runs without being switched on.
     """
     given = [definition for definition in assets if isinstance(definition, dg.AssetsDefinition)]
-    items = watched_items(given, _item)
-    of_factory = [d for d in given if data_factory_key in d.required_resource_keys]
-    pipelines = watched_items(of_factory, _factory_pipeline)
-    needs_fabric = items or any(TABLE_METADATA in pipeline.definition for pipeline in pipelines)
-    keys = _Resources(RESOURCE_KEY if needs_fabric else None, data_factory_key if pipelines else None)
+    items = watched_items(given, _item, resource_key)
+    pipelines = watched_items(given, _factory_pipeline, data_factory_key)
+    tables = any(TABLE_METADATA in pipeline.definition for pipeline in pipelines)
+    keys = _Resources(
+        fabric=resource_key if items else None,
+        data_factory=data_factory_key if pipelines else None,
+        tables=RESOURCE_KEY if tables else None,
+    )
 
     @dg.sensor(
         name=name,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        required_resource_keys={key for key in (keys.fabric, keys.data_factory) if key},
+        required_resource_keys={key for key in (keys.fabric, keys.data_factory, keys.tables) if key},
         description="Reports pipelines that were started outside Dagster as materializations.",
     )
     def sensor(context: dg.SensorEvaluationContext, **_: Any) -> dg.SensorResult | dg.SkipReason:
         if not items and not pipelines:
             return dg.SkipReason("no unpartitioned pipeline asset to look after")
-        fabric = getattr(context.resources, keys.fabric) if keys.fabric else None
         tick = CompletionTick(
             context, lookback=timedelta(hours=lookback_hours), most_events=max_materializations_per_tick
         )
         asked = False
         if keys.data_factory:
             data_factory = getattr(context.resources, keys.data_factory)
-            asked = _look_at_factory(tick, data_factory, pipelines, fabric)
-        if items and fabric:
+            fabric_of_tables = getattr(context.resources, keys.tables) if keys.tables else None
+            asked = _look_at_factory(tick, data_factory, pipelines, fabric_of_tables)
+        if keys.fabric:
+            fabric = getattr(context.resources, keys.fabric)
             asked = look_at_items(tick, fabric, items, max_items_per_tick) or asked
         return tick.result() if asked else dg.SkipReason("the local Fabric is not running")
 

@@ -23,9 +23,10 @@ class CompletionTick:
         most_events: more are left for the next tick.
 
     Attributes:
-        next_asset: which asset comes first in the next tick.
+        next_item: which item comes first in the next tick.
         events: what is to be reported.
         looks: how many times a service was asked.
+        left_out: how many items had no turn.
         failure: why the last one of them failed.
     """
 
@@ -33,9 +34,10 @@ class CompletionTick:
         self.context = context
         self.now = datetime.now(UTC)
         cursor = Cursor.from_text(context.cursor)
-        self.next_asset = cursor.next_asset
+        self.next_item = cursor.next_item
         self.events: list[dg.AssetMaterialization] = []
         self.looks = 0
+        self.left_out = 0
         self.failure: Exception | None = None
         self._failures = 0
         self._positions: dict[str, Position] = dict(cursor.positions)
@@ -85,7 +87,13 @@ class CompletionTick:
             FabricError: nothing could be seen at all.
             TimeoutError: likewise.
         """
-        if self.failure is not None and self._failures == self.looks:
+        cursor = Cursor(self._positions, self.next_item).to_text()
+        if self.failure is None or self._failures < self.looks:
+            return dg.SensorResult(asset_events=self.events, cursor=cursor)
+        if not self.left_out:
             raise self.failure
-        cursor = Cursor(self._positions, self.next_asset)
-        return dg.SensorResult(asset_events=self.events, cursor=cursor.to_text())
+        # After an exception Dagster keeps the old cursor, and the others would never have their turn.
+        return dg.SensorResult(
+            skip_reason=f"none of {self.looks} could be seen, the next tick goes on with others: {self.failure}",
+            cursor=cursor,
+        )
