@@ -504,6 +504,14 @@ def test_a_table_that_the_model_has_not(tmp_path: Path) -> None:
         ({"objects": [{"partition": "p"}]}, "each of objects is a table's name or"),
         ({"objects": "Orders"}, "objects must be a list"),
         ({"objects": [{"table": "T", "partition": partition_key()}]}, "but the asset has no partitions"),
+        (
+            {
+                "objects": ["Dates", {"table": "T", "partition": partition_start("T-%Y%m")}],
+                "partitions_def": dg.MonthlyPartitionsDefinition("2026-01-01"),
+                "backfill_policy": dg.BackfillPolicy.single_run(),
+            },
+            "several to one refresh: all but one would be left as they are",
+        ),
         ({"tables": [dg.AssetSpec("a")]}, "a refresh has no `tables`"),
     ],
 )

@@ -224,7 +224,32 @@ def test_a_result_that_is_kept_back_is_no_failure(simulate: Simulate) -> None:
         faults=[{"path": "*/operations/*/result", "status": 404, "body": gone}],
     )
 
-    assert metadata(materialize(refresh(), fabric))["fabric/table_count"] == 0
+    result = materialize(refresh(expected_tables=["orders"]), fabric)
+
+    assert not {"fabric/table_count", "fabric/missing_tables"} & set(metadata(result))
+    assert not check(result).passed
+    assert "did not tell what became of the tables" in (check(result).description or "")
+
+
+def test_an_error_without_a_status_that_is_known_is_a_failure(simulate: Simulate) -> None:
+    orders = {"name": "orders", "status": "Stopped", "error": LOG_IN}
+    fabric = simulate(items=[LAKEHOUSE], sql_refreshes=[{"tables": [orders]}])
+
+    assert "orders: have the owner log in again" in failure(materialize(refresh(), fabric))
+
+
+def test_tables_of_another_workspace_are_not_expected(simulate: Simulate) -> None:
+    fabric = simulate(items=[LAKEHOUSE], sql_refreshes=[{"tables": [{"name": "orders"}]}])
+    upstream = [
+        notebook_asset("Orders", notebook="x", table=f"{fabric.workspace_id}.Curated.dbo.orders"),
+        notebook_asset("ByTable", notebook="x", table="Team.Curated.dbo.dates"),
+        notebook_asset("ByNotebook", notebook="x", workspace="Team", table="Curated.dates"),
+    ]
+
+    result = materialize([*upstream, refresh(deps=upstream)], fabric, selection=["Sql"])
+
+    assert check(result).passed
+    assert "fabric/missing_tables" not in metadata(result)
 
 
 def test_an_operation_that_fails_fails_the_asset(simulate: Simulate) -> None:

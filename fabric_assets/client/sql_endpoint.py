@@ -37,8 +37,8 @@ class TableSync:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the endpoint shows an older state of the table than there is."""
-        return self.status == FAILURE
+        """Whether the endpoint shows an older state of the table than there is. Any status may have an error."""
+        return self.status == FAILURE or bool(self.error_code or self.error_message)
 
     @property
     def error(self) -> str:

@@ -62,7 +62,7 @@ class SqlEndpointState:
     Attributes:
         endpoint: the endpoint; without a name of its own, it has its lakehouse's.
         operation_id: ``None`` if the service answered at once.
-        tables: what became of each table that the service tells of.
+        tables: what became of each table; ``None`` if the service does not tell.
         started_at: by our clock, UTC.
         ended_at: by our clock, UTC.
     """
@@ -70,7 +70,7 @@ class SqlEndpointState:
     endpoint: Item
     workspace: Workspace
     operation_id: str | None
-    tables: tuple[TableSync, ...]
+    tables: tuple[TableSync, ...] | None
     started_at: datetime
     ended_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -145,7 +145,7 @@ class _Refreshing:
         for starts in range(1, _MOST_STARTS + 1):
             started = await self._start()
             self._operation_id = started.operation_id
-            tables = started.tables
+            tables: tuple[TableSync, ...] | None = started.tables
             try:
                 if started.operation_id is not None:
                     await self._wait(started)
@@ -211,7 +211,7 @@ class _Refreshing:
                 self._tell(f"operation {started.operation_id} is {reading.status}")
             status, service_wait = reading.status, reading.retry_after_seconds
 
-    async def _result(self, operation_id: str) -> tuple[TableSync, ...]:
+    async def _result(self, operation_id: str) -> tuple[TableSync, ...] | None:
         try:
             return await self._api.operation_tables(operation_id)
         except FabricNotFoundError as error:
@@ -219,7 +219,7 @@ class _Refreshing:
                 f"{self.label} was refreshed, but Fabric does not tell of its tables: {error}",
                 logging.WARNING,
             )
-            return ()
+            return None
 
 
 async def _find(

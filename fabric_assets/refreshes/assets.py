@@ -98,22 +98,30 @@ def sql_endpoint_refresh(
             timeout_seconds=start.options["timeout_seconds"],
             expected_seconds=start.options["expected_seconds"],
         )
-        for told in state.tables:
+        tables = state.tables or ()
+        connection = fabric.connection()
+        for told in tables:
             if told.has_failed:
                 start.log(logging.WARNING, f"table {told.table} is not up to date: {told.error}")
         expected = [TableName.parse(table) for table in expected_tables]
-        expected += tables_of_upstream(start.context, asset_key, (name or "", state.endpoint.display_name))
-        not_told = missing(expected, state.tables)
+        expected += tables_of_upstream(
+            start.context,
+            asset_key,
+            lakehouses=(name or "", state.endpoint.display_name),
+            workspaces=(state.workspace.id, state.workspace.display_name),
+            workspace=connection.workspace if connection else "",
+        )
+        not_told = [] if state.tables is None else missing(expected, tables)
         if not_told:
             start.log(
                 logging.WARNING,
                 f"SQL endpoint {state.endpoint.display_name!r} does not tell of {', '.join(not_told)}. Have they been "
                 "written to this lakehouse?",
             )
-        bad = failed(state.tables, allowed)
+        bad = failed(tables, allowed)
         if bad and on_table_failure == "fail":
             raise FabricError(
-                f"asset {start.asset}: {len(bad)} of {len(state.tables)} tables of SQL endpoint "
+                f"asset {start.asset}: {len(bad)} of {len(tables)} tables of SQL endpoint "
                 f"{state.endpoint.display_name!r} are not up to date: {failures(bad)}. The endpoint shows their older "
                 "state. What may fail can be named in `allow_failed_tables`.",
                 error_code=bad[0].error_code or "TableSyncFailed",
@@ -137,7 +145,8 @@ def sql_endpoint_refresh(
         outcome: JobOutcome, attempts: int, checks: Sequence[dg.AssetCheckSpec]
     ) -> tuple[Mapping[str, Any], Sequence[dg.AssetCheckResult]]:
         state, not_told = outcome.details[_STATE], outcome.details[_MISSING]
-        checked = [in_sync(failed(state.tables, allowed), not_told, state.tables)] if checks else []
+        bad = failed(state.tables or (), allowed)
+        checked = [in_sync(bad, not_told, state.tables)] if checks else []
         return endpoint_metadata(state, not_told, attempts), checked
 
     return build_job_asset(
@@ -256,7 +265,7 @@ def semantic_model_refresh(
         problems=[
             *_misplaced(options),
             name_problem("semantic model", semantic_model),
-            *request.problems(),
+            *request.problems(options.get("backfill_policy")),
         ],
         argument_problem=lambda name, value: None if isinstance(value, str) else f"{name} must be text",
         report=lambda outcome, attempts, checks: (model_metadata(outcome, attempts), ()),

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from fabric_assets.client.sql_endpoint import TableSync
+from fabric_assets.job_asset import WORKSPACE_METADATA
 from fabric_assets.jobs.sql_endpoint import SqlEndpointState
 from fabric_assets.past_durations import DURATION_METADATA
 from fabric_assets.tables.names import LakehouseTable, table_of
@@ -46,7 +47,12 @@ class TableName:
 
 
 def tables_of_upstream(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, lakehouses: Iterable[str]
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    *,
+    lakehouses: Iterable[str],
+    workspaces: Iterable[str],
+    workspace: str,
 ) -> list[TableName]:
     """The tables of the given lakehouse that the assets upstream of ``key`` name in their metadata.
 
@@ -54,18 +60,24 @@ def tables_of_upstream(
         context: the step's context.
         key: the asset that refreshes the endpoint.
         lakehouses: names and ids that the lakehouse goes by.
+        workspaces: names and ids that its workspace goes by.
+        workspace: name or id of the workspace of those that name none.
     """
     known = {name.casefold() for name in lakehouses}
+    here = {name.casefold() for name in workspaces}
     graph = context.job_def.asset_layer.asset_graph
     found = []
     for upstream in sorted(context.assets_def.asset_deps.get(key, ())):
         if not graph.has(upstream):
             continue
+        metadata = graph.get(upstream).metadata
         try:
-            table = table_of(graph.get(upstream).metadata)
+            table = table_of(metadata)
         except ValueError:
             continue  # its own materialization complains
-        if isinstance(table, LakehouseTable) and table.lakehouse.casefold() in known:
+        if not isinstance(table, LakehouseTable) or table.lakehouse.casefold() not in known:
+            continue
+        if (table.workspace or _text(metadata.get(WORKSPACE_METADATA)) or workspace).casefold() in here:
             found.append(TableName(table.table, table.schema))
     return found
 
@@ -105,9 +117,10 @@ def endpoint_metadata(state: SqlEndpointState, not_told: Sequence[str], attempts
         "fabric/ended": dg.MetadataValue.timestamp(state.ended_at),
         DURATION_METADATA: round((state.ended_at - state.started_at).total_seconds(), 3),
         "fabric/attempts": attempts,
-        "fabric/table_count": len(state.tables),
-        "fabric/failed_table_count": sum(told.has_failed for told in state.tables),
     }
+    if state.tables is not None:
+        known["fabric/table_count"] = len(state.tables)
+        known["fabric/failed_table_count"] = sum(told.has_failed for told in state.tables)
     if state.operation_id:
         known["fabric/operation_id"] = state.operation_id
     if not_told:
@@ -118,16 +131,18 @@ def endpoint_metadata(state: SqlEndpointState, not_told: Sequence[str], attempts
 
 
 def in_sync(
-    told: Sequence[TableSync], not_told: Sequence[str], tables: Sequence[TableSync]
+    told: Sequence[TableSync], not_told: Sequence[str], tables: Sequence[TableSync] | None
 ) -> dg.AssetCheckResult:
     """The check that the endpoint shows what the lakehouse holds.
 
     Args:
         told: tables that failed and may not.
         not_told: expected tables that the service does not tell of.
-        tables: all that the service tells of.
+        tables: all that the service tells of; ``None``: it does not tell.
     """
     complaints = []
+    if tables is None:
+        complaints.append("Fabric did not tell what became of the tables; the next refresh may")
     if told:
         complaints.append(f"not up to date: {failures(told)}")
     if not_told:
@@ -136,7 +151,7 @@ def in_sync(
         check_name=IN_SYNC_CHECK,
         passed=not complaints,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(complaints) or f"{len(tables)} tables",
+        description="; ".join(complaints) or f"{len(tables or ())} tables",
     )
 
 
@@ -158,6 +173,11 @@ def _rows(tables: Sequence[TableSync]) -> dg.TableMetadataValue:
             for told in ordered[:MOST_ROWS]
         ]
     )
+
+
+def _text(value: Any) -> str:
+    """A text in metadata, bare as it was given or as Dagster keeps it."""
+    return str(getattr(value, "value", value) or "")
 
 
 def _time(moment: datetime | None) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from fabric_assets.arguments import Argument, Fixed
+import dagster as dg
+
+from fabric_assets.arguments import Argument, Fixed, PartitionEdge, PartitionKey
 
 _TYPES = ("full", "clearValues", "calculate", "dataOnly", "automatic", "defragment")
 _COMMIT_MODES = ("transactional", "partialBatch")
@@ -42,8 +44,10 @@ class ModelRefreshRequest:
             if value is not None and not isinstance(value, str | date | Fixed)
         }
 
-    def problems(self) -> Iterable[str | None]:
+    def problems(self, backfill_policy: dg.BackfillPolicy | None) -> Iterable[str | None]:
         """What cannot work."""
+        if backfill_policy is not None and backfill_policy.max_partitions_per_run != 1:
+            yield self._several_partitions()
         if isinstance(self.refresh_type, str):
             yield _unknown("refresh_type", self.refresh_type, _TYPES)
         yield _unknown("commit_mode", self.commit_mode, _COMMIT_MODES)
@@ -60,6 +64,17 @@ class ModelRefreshRequest:
             )
             if not good or not all([entry] if isinstance(entry, str) else entry.values()):
                 yield f"each of objects is a table's name or {{'table': ..., 'partition': ...}}, not {entry!r}"
+
+    def _several_partitions(self) -> str | None:
+        """Why one refresh cannot stand for several partitions: it would refresh the first or the last of them."""
+        entries = [entry for entry in self.objects if isinstance(entry, Mapping)]
+        if not any(isinstance(part, PartitionKey | PartitionEdge) for e in entries for part in e.values()):
+            return None
+        return (
+            "objects take a partition from the asset's partition, of which this backfill_policy gives several to one "
+            "refresh: all but one would be left as they are. Leave backfill_policy out (a refresh for each partition), "
+            "or name the tables without partitions"
+        )
 
     def body(self, values: Mapping[str, Any], timeout_seconds: float | None) -> dict[str, Any]:
         """The request, with Power BI's names.
