@@ -31,10 +31,10 @@ from fabric_assets.executor.pool_claims import PoolClaims
 from fabric_assets.executor.threaded_work import ThreadedWork
 
 CLEAN_UP_SECONDS = 45.0
-"""How long the coroutines of a terminated run may take for their clean-up."""
+"""How long the steps of a terminated run may take for their clean-up."""
 
 BLOCKED_SECONDS = 10.0
-"""How long a terminated run waits for ``def`` steps: calls that block cannot be interrupted."""
+"""How long a terminated run waits for ``def`` steps that block: such calls cannot be interrupted."""
 
 _TURNS = 5  # how often a step that need not wait goes on before others: its last event comes right after its output
 
@@ -293,7 +293,8 @@ class Engine:
             self._claims.free_step(key)
 
     def _patience_seconds(self) -> float:
-        return CLEAN_UP_SECONDS if self._async_steps else BLOCKED_SECONDS
+        clean_up = self._async_steps or any(work.cleans_up for work in self._threads)
+        return CLEAN_UP_SECONDS if clean_up else BLOCKED_SECONDS
 
     def _abandon(self) -> Iterator[DagsterEvent]:
         left = sorted([step.key for step in self._async_steps] + [work.key for work in self._threads])

@@ -25,8 +25,8 @@ class OneProcessExecutor(dg.Executor):
 
     The event loop has a thread of its own, in which the resources are set up too. A terminated run cancels all its
     coroutines at once; their clean-up may await, for up to 45 s. In ``def`` steps it raises
-    ``DagsterExecutionInterruptedError``, as soon as they call nothing that blocks; after 10 s they are left alone,
-    and end with the process.
+    ``DagsterExecutionInterruptedError``, as soon as they call nothing that blocks, and they may clean up as long;
+    those that block are left alone after 10 s, and end with the process.
 
     Args:
         retries: whether steps are retried.

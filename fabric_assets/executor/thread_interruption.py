@@ -20,6 +20,23 @@ class ThreadInterruption:
         self._thread: int | None = None
         self._depth = 0
         self._requested = False
+        self._arrived = False
+        self._error = self._error_that_tells()
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the user's code was interrupted, and may be cleaning up."""
+        return self._arrived
+
+    def _error_that_tells(self) -> type[BaseException]:
+        """The error to raise. Python makes an instance of it where it is caught."""
+
+        def arrive(error: BaseException, *args: object) -> None:
+            super(type(error), error).__init__(*args)
+            self._arrived = True
+
+        base = dg.DagsterExecutionInterruptedError
+        return type(base.__name__, (base,), {"__init__": arrive, "__module__": base.__module__})
 
     def request(self) -> None:
         """Interrupt, now or as soon as the user's code goes on. From any thread; a second request changes nothing."""
@@ -29,7 +46,7 @@ class ThreadInterruption:
             self._requested = True
             if self._depth and self._thread is not None:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self._thread), ctypes.py_object(dg.DagsterExecutionInterruptedError)
+                    ctypes.c_ulong(self._thread), ctypes.py_object(self._error)
                 )
 
     def enter_user_code(self) -> None:

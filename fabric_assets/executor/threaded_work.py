@@ -52,6 +52,11 @@ class ThreadedWork:
         if self.is_step:
             self._interruption.request()
 
+    @property
+    def cleans_up(self) -> bool:
+        """Whether the interruption has come to the step's code, which does not block and may be cleaning up."""
+        return self._interruption.has_arrived
+
     def _run(self) -> None:
         try:
             for event in self._events:

@@ -206,6 +206,29 @@ def test_blocking_steps_are_interrupted_between_two_calls(instance: dg.DagsterIn
     assert any(entry.user_message == "cancelled the remote job" for entry in ran.entries)
 
 
+def test_a_blocking_step_that_cleans_up_is_waited_for(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BLOCKED_SECONDS", 0.2)
+    started = threading.Event()
+
+    @dg.asset
+    def polls(context: dg.AssetExecutionContext) -> None:
+        started.set()
+        try:
+            for _ in range(DEADLINE_SECONDS * 100):
+                time.sleep(0.01)
+        finally:
+            time.sleep(1.0)  # as until a remote job is confirmed to be cancelled
+            context.log.info("cancelled the remote job")
+
+    ran = run(instance, job([polls]), before=terminate_when(started.is_set, instance, (signal.SIGINT,)))
+
+    assert ran.status == DagsterRunStatus.CANCELED
+    assert interrupted_steps(ran) == {"polls"}
+    assert any(entry.user_message == "cancelled the remote job" for entry in ran.entries)
+
+
 def test_steps_that_do_not_end_are_left_alone(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
