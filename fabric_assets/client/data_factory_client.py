@@ -2,20 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Unpack
 from urllib.parse import parse_qsl, quote, urlsplit
-
-import httpx
 
 from fabric_assets.client.auth import TokenSource
 from fabric_assets.client.data_factory_models import ActivityRun, Factory, PipelineRun
 from fabric_assets.client.errors import FabricApiError, FabricError
 from fabric_assets.client.models import Accepted
-from fabric_assets.client.quota import CallGate, OpenGate, Urgency
+from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import parse_retry_after, wait_before_repeating_read
+from fabric_assets.client.service_client import ClientOptions, ServiceClient
 from fabric_assets.client.service_words import ServiceWords
-from fabric_assets.client.transport import Transport, parsed
+from fabric_assets.client.transport import parsed
 
 DEFAULT_ARM_URL = "https://management.azure.com"
 ARM_SCOPE = "https://management.azure.com/.default"
@@ -38,70 +36,21 @@ def words_for(factory: Factory) -> ServiceWords:
     )
 
 
-class DataFactoryClient:
-    """Talks to one data factory as one identity. Use it as an async context manager, in one event loop.
-
-    Requests are repeated as those of ``FabricClient`` are.
+class DataFactoryClient(ServiceClient):
+    """One data factory as one identity; see ``ServiceClient``.
 
     Args:
-        arm_url: base URL of Azure Resource Manager; plain http only for this machine.
-        tokens: where bearer tokens come from; they go to the host of ``arm_url`` and to no other.
+        arm_url: base URL of Azure Resource Manager.
+        tokens: where bearer tokens come from.
         factory: the data factory.
-        request_timeout_seconds: longest wait for one answer.
-        patience_seconds: longest time without one good answer before a request is given up.
-        gate: holds calls back that would break a quota.
-        transport: replaces the network, for tests.
-
-    Raises:
-        FabricConfigError: ``arm_url`` cannot be used.
+        **options: the others of ``ServiceClient``.
     """
 
     def __init__(
-        self,
-        arm_url: str,
-        tokens: TokenSource,
-        factory: Factory,
-        *,
-        request_timeout_seconds: float = 30.0,
-        patience_seconds: float = 900.0,
-        gate: CallGate | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        self, arm_url: str, tokens: TokenSource, factory: Factory, **options: Unpack[ClientOptions]
     ) -> None:
+        super().__init__(arm_url, tokens, words=words_for(factory), **options)
         self.factory = factory
-        self._transport = Transport(
-            arm_url,
-            tokens,
-            request_timeout_seconds=request_timeout_seconds,
-            patience_seconds=patience_seconds,
-            gate=gate or OpenGate(),
-            network=transport,
-            words=words_for(factory),
-        )
-
-    @property
-    def arm_url(self) -> str:
-        """Base URL of Azure Resource Manager."""
-        return self._transport.api_url
-
-    def service_now(self) -> datetime:
-        """The time by the service's clock, UTC, as far as its answers told; see ``clock_uncertainty``."""
-        return self._transport.service_now()
-
-    @property
-    def clock_uncertainty(self) -> timedelta:
-        """How far ``service_now`` can be wrong."""
-        return self._transport.clock_uncertainty
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        await self._transport.aclose()
 
     async def start_pipeline_run(
         self,

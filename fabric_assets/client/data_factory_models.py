@@ -13,6 +13,7 @@ from urllib.parse import quote
 from fabric_assets.client.models import CANCELLED, COMPLETED, ENDED_STATUSES, FAILED, NOT_STARTED, parse_time
 
 _MANUAL = "manual"
+_SHORTEST_MASK = 5
 _STATUSES = {
     "Queued": NOT_STARTED,
     "InProgress": "InProgress",
@@ -140,8 +141,15 @@ class ActivityRun:
         )
 
 
+def _is_hidden(shown: object) -> bool:
+    """Whether it is the value of a secure string, which is shown as asterisks."""
+    if isinstance(shown, Mapping):
+        return str(shown.get("type", "")).lower() == "securestring"
+    return isinstance(shown, str) and len(shown) >= _SHORTEST_MASK and not shown.strip("*")
+
+
 def _same(shown: object, sent: object) -> bool:
-    if shown == sent:
+    if shown == sent or _is_hidden(shown):
         return True
     if not isinstance(shown, str):
         return False

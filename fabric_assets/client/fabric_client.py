@@ -3,14 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from functools import cached_property
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from fabric_assets.client.auth import TokenSource
 from fabric_assets.client.errors import FabricApiError
 from fabric_assets.client.models import (
     Accepted,
@@ -20,13 +18,14 @@ from fabric_assets.client.models import (
     LivySession,
     Workspace,
 )
-from fabric_assets.client.quota import CallGate, OpenGate, Urgency
+from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import (
     parse_retry_after,
     wait_before_repeating_read,
 )
+from fabric_assets.client.service_client import ServiceClient
 from fabric_assets.client.sql_endpoint import SqlEndpointApi
-from fabric_assets.client.transport import GUID, Transport, not_fabrics, parsed
+from fabric_assets.client.transport import GUID, not_fabrics, parsed
 
 DEFAULT_API_URL = "https://api.fabric.microsoft.com/v1"
 RUN_NOTEBOOK = "RunNotebook"
@@ -37,68 +36,13 @@ def is_guid(text: str) -> bool:
     return GUID.fullmatch(text) is not None
 
 
-class FabricClient:
-    """Talks to one Fabric API as one identity. Use it as an async context manager, in one event loop.
+class FabricClient(ServiceClient):
+    """Fabric as one identity; see ``ServiceClient``."""
 
-    Reads are repeated after passing faults (connection, 408, 429, 5xx, answers that are not Fabric's) with backoff
-    until ``patience_seconds`` have passed; starts only where the service surely did not act on them.
-
-    Args:
-        api_url: base URL, such as ``https://api.fabric.microsoft.com/v1``; plain http only for this machine.
-        tokens: where bearer tokens come from; they go to the host of ``api_url`` and to no other.
-        request_timeout_seconds: longest wait for one answer.
-        patience_seconds: longest time without one good answer before a request is given up.
-        gate: holds calls back that would break the quota.
-        transport: replaces the network, for tests.
-
-    Raises:
-        FabricConfigError: ``api_url`` cannot be used.
-    """
-
-    def __init__(
-        self,
-        api_url: str,
-        tokens: TokenSource,
-        *,
-        request_timeout_seconds: float = 30.0,
-        patience_seconds: float = 900.0,
-        gate: CallGate | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._transport = Transport(
-            api_url,
-            tokens,
-            request_timeout_seconds=request_timeout_seconds,
-            patience_seconds=patience_seconds,
-            gate=gate or OpenGate(),
-            network=transport,
-        )
-        self.sql_endpoints = SqlEndpointApi(self._transport)
-
-    @property
-    def api_url(self) -> str:
-        """Base URL of the API."""
-        return self._transport.api_url
-
-    def service_now(self) -> datetime:
-        """The time by the service's clock, UTC, as far as its answers told; see ``clock_uncertainty``."""
-        return self._transport.service_now()
-
-    @property
-    def clock_uncertainty(self) -> timedelta:
-        """How far ``service_now`` can be wrong."""
-        return self._transport.clock_uncertainty
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        await self._transport.aclose()
+    @cached_property
+    def sql_endpoints(self) -> SqlEndpointApi:
+        """The calls for SQL endpoints."""
+        return SqlEndpointApi(self._transport)
 
     # Workspaces and items
 

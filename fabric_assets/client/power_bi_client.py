@@ -4,19 +4,19 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, Unpack
 from urllib.parse import quote
 
 import httpx
 
 from fabric_assets.client.auth import TokenSource
 from fabric_assets.client.models import Accepted, parse_time
-from fabric_assets.client.quota import CallGate, OpenGate, Urgency
+from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import parse_retry_after, wait_before_repeating_read
+from fabric_assets.client.service_client import ClientOptions, ServiceClient
 from fabric_assets.client.service_words import ServiceWords
-from fabric_assets.client.transport import GUID, Transport, not_fabrics, parsed
+from fabric_assets.client.transport import GUID, not_fabrics, parsed
 
 POWER_BI_URL = "https://api.powerbi.com/v1.0/myorg"
 POWER_BI_SCOPE = "https://analysis.windows.net/powerbi/api/.default"
@@ -156,65 +156,17 @@ class RefreshReading:
     retry_after_seconds: float | None = None
 
 
-class PowerBiClient:
-    """Talks to Power BI as one identity, as ``FabricClient`` does to Fabric; see there for the arguments.
+class PowerBiClient(ServiceClient):
+    """Power BI as one identity; see ``ServiceClient``.
 
     Args:
-        api_url: base URL, such as ``https://api.powerbi.com/v1.0/myorg``; plain http only for this machine.
-        tokens: where bearer tokens come from; they go to the host of ``api_url`` and to no other.
-        request_timeout_seconds: longest wait for one answer.
-        patience_seconds: longest time without one good answer before a request is given up.
-        gate: holds calls back that would break a quota.
-        transport: replaces the network, for tests.
-
-    Raises:
-        FabricConfigError: ``api_url`` cannot be used.
+        api_url: base URL, such as ``https://api.powerbi.com/v1.0/myorg``.
+        tokens: where bearer tokens come from.
+        **options: the others of ``ServiceClient``.
     """
 
-    def __init__(
-        self,
-        api_url: str,
-        tokens: TokenSource,
-        *,
-        request_timeout_seconds: float = 30.0,
-        patience_seconds: float = 900.0,
-        gate: CallGate | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._transport = Transport(
-            api_url,
-            tokens,
-            request_timeout_seconds=request_timeout_seconds,
-            patience_seconds=patience_seconds,
-            gate=gate or OpenGate(),
-            network=transport,
-            words=POWER_BI,
-        )
-
-    @property
-    def api_url(self) -> str:
-        """Base URL of the API."""
-        return self._transport.api_url
-
-    def service_now(self) -> datetime:
-        """The time by the service's clock, UTC, as far as its answers told; see ``clock_uncertainty``."""
-        return self._transport.service_now()
-
-    @property
-    def clock_uncertainty(self) -> timedelta:
-        """How far ``service_now`` can be wrong."""
-        return self._transport.clock_uncertainty
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        await self._transport.aclose()
+    def __init__(self, api_url: str, tokens: TokenSource, **options: Unpack[ClientOptions]) -> None:
+        super().__init__(api_url, tokens, words=POWER_BI, **options)
 
     async def start_refresh(
         self,

@@ -185,7 +185,7 @@ class DataFactoryService:
         self.label = f"pipeline {job.pipeline!r}"
         self.place = str(factory)
         self.lock_names: tuple[str, ...] = (
-            client.arm_url,
+            client.api_url,
             factory.resource_id.lower(),
             job.pipeline.lower(),
         )

@@ -33,6 +33,22 @@ def talk(fabric: ServedFabric, work: Callable[[DataFactoryClient], Awaitable[T]]
     return asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("shown", "fits"),
+    [
+        pytest.param("**********", True, id="asterisks"),
+        pytest.param({"type": "SecureString", "value": "**********"}, True, id="secure-string"),
+        pytest.param("*", False, id="all-of-something"),
+        pytest.param("other", False, id="another-value"),
+    ],
+)
+def test_a_secret_parameter_that_is_not_shown_may_be_ours(shown: object, fits: bool) -> None:
+    run = PipelineRun("id", "Ingest", "InProgress", parameters={"password": shown, "day": "1"})
+
+    assert run.ran_with({"password": "secret", "day": 1}) is fits
+    assert not run.ran_with({"password": "secret", "day": 2})
+
+
 async def started(client: DataFactoryClient, pipeline: str = "Ingest", **parameters: Any) -> str:
     accepted = await client.start_pipeline_run(pipeline, parameters)
     assert accepted.job_instance_id
