@@ -37,7 +37,7 @@ fact_sales_checks = build_table_checks(
 curated_sql_endpoint = sql_endpoint_refresh(
     "CuratedSqlEndpoint",
     lakehouse="Curated",
-    deps=[fact_sales, *DIMENSIONS],
+    deps=[fact_sales],
     group_name=GROUP,
     description="The tables of Curated as SQL sees them, up to date.",
 )

@@ -1,8 +1,10 @@
 """The databases of a run stay open while it goes on: SQLite's journal is there as long as a connection is."""
 
+import threading
 from pathlib import Path
 
 import dagster as dg
+from dagster import DagsterRunStatus
 
 from fabric_assets.executor.dagster_internals import sqlite_files
 from fabric_assets.executor.open_databases import databases_kept_open
@@ -37,3 +39,22 @@ def test_a_database_that_is_not_there_is_not_made(instance: dg.DagsterInstance) 
 
     with databases_kept_open(instance, "no such run"):
         assert not missing.exists()
+
+
+def test_who_watches_the_run_hears_of_its_events_while_it_goes_on(instance: dg.DagsterInstance) -> None:
+    heard = threading.Event()
+
+    @dg.asset
+    def at_work(context: dg.AssetExecutionContext) -> None:
+        run_id = context.run.run_id
+
+        def hear(entry: dg.EventLogEntry, _: str) -> None:
+            if entry.user_message == "an event":
+                heard.set()
+
+        instance.watch_event_logs(run_id, None, hear)
+        context.log.info("an event")
+        assert heard.wait(30), "the UI would not show it before the run has ended"
+        instance.event_log_storage.end_watch(run_id, hear)
+
+    assert run(instance, job([at_work])).status == DagsterRunStatus.SUCCESS

@@ -10,6 +10,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_play
 from tests.ui.dagster_server import DEADLINE_SECONDS, DagsterServer
 
 ASSETS = ("DimCalendar", "DimCustomer", "DimEmployee")
+AROUND = ("SalesFiles", "FactSales", "CuratedSqlEndpoint", "SalesModel")
+STEPS = len(ASSETS) + len(AROUND) + 1
+"""The checks of a table are one more step."""
 WIDTH, HEIGHT = 1440, 900
 
 _ACTION_SECONDS = 60
@@ -62,12 +65,14 @@ def open_asset_graph(page: Page, server: DagsterServer) -> None:
     """From the start page to the asset graph."""
     page.goto(server.url)
     page.get_by_role("link", name="Lineage").click()
-    for asset in ASSETS:
+    expect(page.get_by_text("dimensions", exact=True).first).to_be_visible()
+    page.keyboard.press("Alt+e")  # unfolds all groups
+    for asset in (*ASSETS, *AROUND):
         expect(page.get_by_text(asset, exact=True).first).to_be_visible()
 
 
 def materialize_all(page: Page, server: DagsterServer) -> str:
-    """Materialize everything from the asset graph, and stay there until the graph shows the success.
+    """Materialize everything from the asset graph, and wait until the graph of the dimensions shows the success.
 
     Returns:
         The id of the run.
@@ -78,6 +83,7 @@ def materialize_all(page: Page, server: DagsterServer) -> str:
     run_id = server.wait_for_new_run(known)
     status = server.wait_for_end(run_id)
     assert status == "SUCCESS", server.failures(run_id)
+    page.goto(f"{server.url}/locations/fabric_assets/asset-groups/dimensions/lineage")
     expect(page.get_by_text("Materialized", exact=True)).to_have_count(
         len(ASSETS), timeout=DEADLINE_SECONDS * 1000
     )
@@ -103,6 +109,12 @@ def open_metadata(page: Page, server: DagsterServer, asset: str) -> None:
     page.goto(f"{server.url}/assets/{asset}")
     page.get_by_role("tab", name="Events").click()
     expect(metadata_value(page, "fabric/job_instance_id")).to_be_visible()
+
+
+def open_checks(page: Page, server: DagsterServer, asset: str) -> None:
+    """The latest results of an asset's checks."""
+    page.goto(f"{server.url}/assets/{asset}?view=checks")
+    expect(page.get_by_text("Succeeded", exact=True).first).to_be_visible()
 
 
 def metadata_value(page: Page, key: str) -> Locator:

@@ -1,6 +1,6 @@
 """Take the README's pictures again.
 
-``python -m tests.ui.screenshots`` loads the dimensions in a fresh place, opens the example's graph and writes
+``python -m tests.ui.screenshots`` loads everything in a fresh place, opens the example's graph and writes
 ``docs/images/*.png``. Take them on an idle machine, else the run's chart shows the machine's load, and look at them
 before you commit them.
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.ui.browser import (
+    STEPS,
     chromium,
     materialize_all,
     open_asset_graph,
+    open_checks,
     open_executed_notebook,
     open_metadata,
     open_run,
@@ -54,8 +56,8 @@ def shoot_derived_graph() -> None:
         shoot(page, "derived-graph")
 
 
-def shoot_dimensions() -> None:
-    """Load the dimensions in a fresh place, and look at the result."""
+def shoot_warehouse() -> None:
+    """Load everything in a fresh place, and look at the result."""
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with chromium() as browser, folder as path, dagster_dev(Path(path)) as server:
         page = browser.new_page()
@@ -65,9 +67,13 @@ def shoot_dimensions() -> None:
         shoot(page, "asset-graph")
 
         open_run(page, server, run_id, newest="RUN_SUCCESS")
-        expect(page.get_by_text("Succeeded (3)")).to_be_visible()
+        expect(page.get_by_text(f"Succeeded ({STEPS})")).to_be_visible()
         show_log_only(page)
         shoot(page, "run")
+
+        open_checks(page, server, "FactSales")
+        page.get_by_text("unique_keys", exact=True).first.click()
+        shoot(page, "checks")
 
         open_metadata(page, server, "DimCustomer")
         shoot(page, "metadata")
@@ -81,4 +87,4 @@ def shoot_dimensions() -> None:
 if __name__ == "__main__":
     IMAGES.mkdir(parents=True, exist_ok=True)
     shoot_derived_graph()
-    shoot_dimensions()
+    shoot_warehouse()

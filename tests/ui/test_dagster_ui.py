@@ -9,10 +9,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.ui.browser import (
     ASSETS,
+    STEPS,
     button,
     dialog,
     materialize_all,
     metadata_value,
+    open_checks,
     open_executed_notebook,
     open_launchpad,
     open_metadata,
@@ -68,7 +70,7 @@ def test_materialize_all_runs_every_notebook(success: str, server: DagsterServer
     open_run(page, server, success, newest="RUN_SUCCESS")
 
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()
-    expect(page.get_by_text("Succeeded (3)")).to_be_visible()
+    expect(page.get_by_text(f"Succeeded ({STEPS})")).to_be_visible()
     for asset in ASSETS:
         assert [job["status"] for job in server.job_instances(f"AquaVilla_Load{asset}")] == ["Completed"]
 
@@ -92,6 +94,32 @@ def test_a_materialization_leads_to_its_job_instance(
     expect(executed.locator("body")).to_contain_text(job_instance["id"])
     for line in first_lines(server, job_instance["id"]):
         expect(executed.locator("body")).to_contain_text(line)
+
+
+@pytest.mark.parametrize(
+    ("asset", "key", "value"),
+    [
+        ("SalesFiles", "fabric/pipeline", "AquaVilla_IngestSales"),
+        ("FactSales", "dagster/row_count", "450"),
+        ("CuratedSqlEndpoint", "fabric/failed_table_count", "0"),
+        ("SalesModel", "fabric/semantic_model", "AquaVilla_Sales"),
+    ],
+)
+def test_what_is_around_the_notebooks_tells_of_itself(
+    success: str, server: DagsterServer, page: Page, asset: str, key: str, value: str
+) -> None:
+    page.goto(f"{server.url}/assets/{asset}")
+    page.get_by_role("tab", name="Events").click()
+
+    expect(metadata_value(page, key)).to_have_text(value)
+
+
+def test_the_checks_of_the_fact_have_passed(success: str, server: DagsterServer, page: Page) -> None:
+    open_checks(page, server, "FactSales")
+
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(3)
+    for check in ("table_not_empty", "unique_keys", "row_count_in_bounds"):
+        expect(page.get_by_text(check, exact=True).first).to_be_visible()
 
 
 def test_arguments_are_typed_fields_of_the_launchpad(server: DagsterServer, page: Page) -> None:
