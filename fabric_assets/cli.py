@@ -1,6 +1,7 @@
 """``fabric-assets``: arguments in, exit code out."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_arguments(local)
     local.set_defaults(run=command.run)
     options = parser.parse_args(arguments)
+    # What azure-identity warns of stands in the error, in a line instead of a screen.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     try:
         return int(options.run(options))
     except UsageError as error:

@@ -132,10 +132,10 @@ class AzureIdentityToken:
         from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
         from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 
-        if self._credential is None:
-            self._credential = DefaultAzureCredential()
-        assert isinstance(self._credential, DefaultAzureCredential)  # noqa: S101 -- narrows the lazy type
         try:
+            if self._credential is None:
+                self._credential = DefaultAzureCredential()
+            assert isinstance(self._credential, DefaultAzureCredential)  # noqa: S101 -- narrows the lazy type
             token = self._credential.get_token(self._scope)
         except CredentialUnavailableError as error:
             raise FabricAuthError(
@@ -149,11 +149,25 @@ class AzureIdentityToken:
                 f"Microsoft Entra cannot be reached: {error.message}", may_have_arrived=False
             ) from error
         except AzureError as error:
+            tried = _attempts(error.message)
+            if _NO_CONNECTION in tried:  # the chain of credentials hides what kind of error it was
+                raise FabricTransportError(
+                    f"Microsoft Entra cannot be reached: {tried}", may_have_arrived=False
+                ) from error
             raise FabricAuthError(
-                f"Microsoft Entra gave no token for {self._scope}: {error.message}\nCheck tenant, client id and "
-                f"secret (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET). {self._words.needed}"
+                f"Microsoft Entra gave no token for {self._scope}. azure-identity tried: {tried}\nSign in with "
+                "`az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET; if they are set, check "
+                f"them. {self._words.needed}"
+            ) from error
+        except (OSError, ValueError) as error:  # such as a tenant id with characters that none has
+            raise FabricAuthError(
+                f"azure-identity cannot use what is configured: {error}\nCheck AZURE_TENANT_ID, AZURE_CLIENT_ID and "
+                "what else it reads from the environment."
             ) from error
         return token.token, float(token.expires_on)
+
+
+_NO_CONNECTION = "HTTPSConnection"
 
 
 class BearerAuth(httpx.Auth):
@@ -176,6 +190,12 @@ class BearerAuth(httpx.Auth):
             token = await self._tokens.get_token(refused=token)
             request.headers["Authorization"] = f"Bearer {token}"
             yield request
+
+
+def _attempts(message: str) -> str:
+    """What each credential of the chain answered, without its advice, which is a screen long."""
+    lines = [line.strip() for line in message.splitlines() if line.startswith("\t")]
+    return "; ".join(line.partition(". ")[0].rstrip(".") for line in lines) or message
 
 
 def refusal_hint(status_code: int, words: ServiceWords = FABRIC) -> str:

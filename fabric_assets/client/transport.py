@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from fabric_assets.client.auth import BearerAuth, TokenSource, checked_api_url, is_loopback, refusal_hint
+from fabric_assets.client.auth import BearerAuth, TokenSource, checked_api_url, refusal_hint
+from fabric_assets.client.connecting import http_client
 from fabric_assets.client.errors import (
     FabricApiError,
     FabricAuthError,
@@ -61,13 +62,12 @@ class Transport:
         self._patience_seconds = patience_seconds
         self._gate = gate
         self._clock_offset: timedelta | None = None
-        self._http = httpx.AsyncClient(
+        self._http = http_client(
+            base_url,
             base_url=base_url,
             auth=BearerAuth(base_url, tokens),
             timeout=request_timeout_seconds,
             follow_redirects=False,
-            # A proxy from the environment must not see what is said to this machine in plain http.
-            trust_env=not is_loopback(base_url.host),
             transport=network,
             headers={"Accept": "application/json", "User-Agent": "fabric_assets"},
         )

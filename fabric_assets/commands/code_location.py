@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
@@ -21,13 +21,14 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 from dagster._grpc.server import LoadedRepositories
 
-from fabric_assets.commands.output import UsageError
-from fabric_assets.resource import FabricResource
+from fabric_assets.commands.output import CommandError, UsageError
 
 WORKSPACE_FILE = "workspace.yaml"
 DG_FILE = "dg.toml"
 
 _log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=dg.ConfigurableResource)
 
 
 class NoCodeLocationError(UsageError):
@@ -60,23 +61,23 @@ class CodeLocation:
         found = {id(a): a for a in self.repository.assets_defs_by_key.values() if a.is_executable}
         return sorted(found.values(), key=lambda assets: min(assets.keys))
 
-    def fabric_resource_keys(self) -> list[str]:
-        """The keys of its Fabric resources."""
+    def resource_keys(self, kind: type[dg.ConfigurableResource]) -> list[str]:
+        """The keys of its resources of a kind."""
         return sorted(
             key
             for key, resource in self.repository.get_top_level_resources().items()
-            if issubclass(getattr(resource, "configurable_resource_cls", object), FabricResource)
+            if issubclass(getattr(resource, "configurable_resource_cls", object), kind)
         )
 
-    def fabric_resource(self, key: str) -> FabricResource:
-        """A Fabric resource with its fields as the environment gives them.
+    def resource(self, key: str, kind: type[R]) -> R:
+        """A resource with its fields as the environment gives them.
 
         Raises:
             dagster.DagsterError: a field of it is wrong, or an environment variable that it names is not set.
         """
         resource = self.repository.get_top_level_resources()[key]
         with dg.build_resources({key: resource}) as resources:
-            return cast("FabricResource", getattr(resources, key))
+            return cast("R", getattr(resources, key))
 
 
 @contextlib.contextmanager
@@ -108,14 +109,34 @@ def dagster_instance(command: str) -> Iterator[tuple[dg.DagsterInstance, str | N
 
     Raises:
         UsageError: ``DAGSTER_HOME`` is not usable.
+        CommandError: its storage is not.
     """
     with contextlib.ExitStack() as stack:
         try:
-            opened = get_possibly_temporary_instance_for_cli(command, logger=_log)
-            instance = stack.enter_context(opened)
-        except dg.DagsterError as error:
-            raise UsageError(f"the Dagster instance cannot be opened: {_first_line(error)}") from error
+            with without_advice():
+                opened = get_possibly_temporary_instance_for_cli(command, logger=_log)
+                instance = stack.enter_context(opened)
+                instance.get_runs_count()
+        except (dg.DagsterError, yaml.YAMLError) as error:
+            raise UsageError(_cannot_be_opened(error)) from error
+        except Exception as error:  # whatever the storage raises
+            raise CommandError(_cannot_be_opened(error)) from error
         yield instance, os.environ["DAGSTER_HOME"] if is_dagster_home_set() else None
+
+
+@contextlib.contextmanager
+def without_advice() -> Iterator[None]:
+    """Dagster advises an empty ``dagster.yaml`` each time that it finds none; a command's output is no place for it."""
+
+    def is_no_advice(record: logging.LogRecord) -> bool:
+        return "No dagster instance configuration file" not in record.getMessage()
+
+    logger = logging.getLogger("dagster")
+    logger.addFilter(is_no_advice)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_no_advice)
 
 
 def load_code_location(module: str | None) -> CodeLocation:
@@ -215,6 +236,17 @@ def _cause(error: BaseException) -> str:
             place = f" ({file.name}, line {trace.tb_lineno})"
         trace = trace.tb_next
     return f"{type(error).__name__}: {_first_line(error)}{place}"
+
+
+def _cannot_be_opened(error: Exception) -> str:
+    return f"the Dagster instance of DAGSTER_HOME cannot be opened: {_cause_line(error)}"
+
+
+def _cause_line(error: BaseException) -> str:
+    """The error in one line, in which a YAML error says where it is."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

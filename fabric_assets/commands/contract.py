@@ -38,6 +38,7 @@ _PATIENCE_SECONDS = 20.0
 _RUN_SECONDS = 2
 _BETWEEN_STARTS_SECONDS = 0.5
 _QUIET_SECONDS = 20.0
+_MOST_SECONDS = 86_400.0
 
 
 def run_contract(options: argparse.Namespace) -> int:
@@ -47,8 +48,10 @@ def run_contract(options: argparse.Namespace) -> int:
         UsageError: an option is wrong.
         CommandError: the workspace cannot be used.
     """
-    if options.timeout <= 0:
-        raise UsageError(f"--timeout {options.timeout:g}: it must be more than 0")
+    if not 0 < options.timeout <= _MOST_SECONDS:
+        raise UsageError(
+            f"--timeout {options.timeout:g}: it must be more than 0, and {_MOST_SECONDS:g} at most"
+        )
     findings = Findings() if options.json else Findings(printer())
     try:
         fabrics = chosen_fabrics(optional_code_location(options.module), options.workspace)
@@ -72,6 +75,12 @@ def run_contract(options: argparse.Namespace) -> int:
     else:
         say(findings.summary())
     return 1 if check.not_removed or check.stopped else findings.exit_code
+
+
+def _mention(text: str) -> None:
+    """Print a line that may get lost: whoever read the output has gone, but the notebooks must go too."""
+    with suppress(OSError):
+        note(text)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -103,7 +112,7 @@ class _Check:
         note(f"checking {self._connection.api_url}, workspace {workspace.display_name!r}")
         poll_seconds = _LOCAL_POLL_SECONDS if self._connection.is_local else _FABRIC_POLL_SECONDS
         async with Wire(self._connection) as wire:
-            throwaways = Throwaways(wire, workspace.id, note)
+            throwaways = Throwaways(wire, workspace.id, _mention)
             self._jobs = Jobs(wire, workspace.id, poll_seconds)
             self._wire, self._throwaways, self._workspace_id = wire, throwaways, workspace.id
             await self._left_over()
@@ -113,11 +122,11 @@ class _Check:
                 self.stopped = "; ".join(sorted({str(error) for error in _leaves(errors)}))
                 note(f"the check ends here, what comes after could not be told: {self.stopped}")
             finally:
-                note("removing the throwaway notebooks ...")
+                _mention("removing the throwaway notebooks ...")
                 self.not_removed = await throwaways.remove()
                 self.calls = wire.calls
                 if self.not_removed:
-                    note(f"could not be removed, please delete them: {', '.join(self.not_removed)}")
+                    _mention(f"could not be removed, please delete them: {', '.join(self.not_removed)}")
             removed = throwaways.removed_with
             self._findings.add(
                 "removing a notebook",
@@ -296,5 +305,5 @@ class _Check:
             text = ", ".join(f"{name} ({status})" for name, status in waiting.items())
             if text != told or time.monotonic() - told_at > _QUIET_SECONDS:
                 told, told_at = text, time.monotonic()
-                note(f"  {deadline - time.monotonic():.0f} s left, waiting for: {text}")
+                _mention(f"  {deadline - time.monotonic():.0f} s left, waiting for: {text}")
             await asyncio.sleep(max(1.0, self._jobs.poll_seconds))

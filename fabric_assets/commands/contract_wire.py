@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import httpx
 
-from fabric_assets.client.auth import BearerAuth, checked_api_url, is_loopback
+from fabric_assets.client.auth import BearerAuth, checked_api_url
+from fabric_assets.client.connecting import http_client
 from fabric_assets.client.errors import FabricError
 from fabric_assets.client.retry import parse_retry_after
 from fabric_assets.connection import Connection
@@ -70,12 +71,12 @@ class Wire:
 
     def __init__(self, connection: Connection) -> None:
         url = checked_api_url(connection.api_url)
-        self._http = httpx.AsyncClient(
+        self._http = http_client(
+            url,
             base_url=url,
             auth=BearerAuth(url, connection.token_source()),
             timeout=_TIMEOUT_SECONDS,
             follow_redirects=False,
-            trust_env=not is_loopback(url.host),
             headers={"Accept": "application/json", "User-Agent": "fabric_assets"},
         )
         self.host = url.host

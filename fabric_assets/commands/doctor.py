@@ -99,6 +99,10 @@ async def _examine(options: argparse.Namespace, report: "Report", from_file: lis
     for chosen in fabrics:
         prefix = f"{chosen.key}: " if len(fabrics) > 1 else ""
         await _examine_fabric(report, location, chosen, prefix, all_of_them=options.all)
+    if location is not None:
+        from fabric_assets.commands.doctor_items import examine_data_factories
+
+        await examine_data_factories(report, location)
 
 
 async def _examine_fabric(
@@ -112,17 +116,21 @@ async def _examine_fabric(
     import asyncio
 
     from fabric_assets.client.errors import FabricError
+    from fabric_assets.commands.doctor_items import examine_items, named_items
     from fabric_assets.commands.doctor_local import examine_local
     from fabric_assets.commands.doctor_notebooks import examine_notebooks, notebook_assets
     from fabric_assets.commands.doctor_service import examined_service, tell_configuration
 
     assets = notebook_assets(location.assets, chosen.key, chosen.resource) if location else []
+    items = named_items(location.assets, chosen.key) if location else []
 
     def skip(because: str, names: tuple[str, ...] = _AFTER_CONNECTION) -> None:
         for name in names:
             report.skipped(prefix + name, because)
         if assets:
             report.skipped(f"{prefix}notebooks", because)
+        if items:
+            report.skipped(f"{prefix}items", because)
 
     try:
         # The local Fabric starts a process and waits for it.
@@ -144,3 +152,4 @@ async def _examine_fabric(
             skip("the workspace cannot be read", ())
         else:
             await examine_notebooks(report, examined, assets, prefix, all_of_them=all_of_them)
+            await examine_items(report, examined, items, prefix)

@@ -13,8 +13,10 @@ from fabric_assets.commands.code_location import (
     CodeLocationError,
     NoCodeLocationError,
     load_code_location,
+    without_advice,
 )
 from fabric_assets.commands.doctor_report import Report
+from fabric_assets.resource import FabricResource
 
 
 def examine_versions(report: Report) -> None:
@@ -37,11 +39,8 @@ def examine_code_location(report: Report, module: str | None) -> CodeLocation | 
     try:
         location = load_code_location(module)
     except NoCodeLocationError as error:
-        report.warning(
-            "code location",
-            f"{str(error).partition('.')[0]}; only the environment counts",
-            str(error).partition(". ")[2],
-        )
+        message, _, fix = str(error).partition(". ")
+        report.warning("code location", f"{message}; only the environment counts", fix)
         return None
     except CodeLocationError as error:
         report.problem(
@@ -56,7 +55,7 @@ def examine_code_location(report: Report, module: str | None) -> CodeLocation | 
         for definition in assets
     )
     told = f"{location.module} ({location.found_in}): {len(assets)} assets, {notebooks} of them notebooks"
-    if not location.fabric_resource_keys():
+    if not location.resource_keys(FabricResource):
         report.warning("code location", f"{told}; it has no FabricResource, so only the environment counts")
     else:
         report.ok("code location", told)
@@ -76,7 +75,7 @@ def examine_dagster(report: Report) -> None:
     try:
         if not Path(home).is_absolute():
             raise ValueError(f"{home} is no absolute path")  # noqa: TRY301 -- one answer to all
-        with dg.DagsterInstance.get() as instance:
+        with without_advice(), dg.DagsterInstance.get() as instance:
             instance.get_runs_count()
             kinds = type(instance.run_storage).__name__
     except Exception as error:  # noqa: BLE001 -- whatever the storage raises

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from fabric_assets.client.auth import checked_api_url, is_loopback
+from fabric_assets.client.auth import checked_api_url
+from fabric_assets.client.connecting import http_client
 from fabric_assets.client.directory import Directory
 from fabric_assets.client.errors import (
     FabricAuthError,
@@ -140,8 +141,11 @@ async def _reachable(report: Report, chosen: ChosenFabric, connection: Connectio
         return False
     began = time.monotonic()
     try:
-        async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=not is_loopback(url.host)) as http:
+        async with http_client(url, timeout=_PATIENCE_SECONDS) as http:
             response = await http.get(f"{url}/workspaces")
+    except FabricConfigError as error:
+        report.problem(name, str(error), "Correct these variables, or unset them.")
+        return False
     except httpx.HTTPError as error:
         report.problem(
             name, f"{url.host} does not answer: {type(error).__name__} {error}", _network_fix(error, source)

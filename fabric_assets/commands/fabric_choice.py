@@ -87,13 +87,13 @@ def chosen_fabrics(location: CodeLocation | None, workspace: str | None) -> list
     Raises:
         FabricConfigError: a resource cannot be used.
     """
-    keys = location.fabric_resource_keys() if location else []
+    keys = location.resource_keys(FabricResource) if location else []
     if location is None or not keys:
         return [ChosenFabric(None, FabricResource(), workspace)]
     chosen = []
     for key in keys:
         try:
-            chosen.append(ChosenFabric(key, location.fabric_resource(key), workspace))
+            chosen.append(ChosenFabric(key, location.resource(key, FabricResource), workspace))
         except dg.DagsterError as error:
             while error.__cause__ is not None and isinstance(error.__cause__, dg.DagsterError):
                 error = error.__cause__

@@ -70,7 +70,7 @@ def select(
     job = location.repository.get_implicit_job_def_for_assets(sorted(keys))
     if job is None:
         raise UsageError("these assets have different partitions; run them one after the other")
-    run_config = _file_config(config_file) if config_file else {}
+    run_config = _file_config(config_file, location) if config_file else {}
     for text in settings:
         _set(run_config, location, keys, text)
     return Selected(keys, job, _partition_tags(job, keys, partition, instance), run_config)
@@ -140,7 +140,7 @@ def _partition_tags(
         return job.get_tags_for_partition_key(partition, selected_asset_keys=keys)
 
 
-def _file_config(file: Path) -> dict[str, Any]:
+def _file_config(file: Path, location: CodeLocation) -> dict[str, Any]:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -149,6 +149,13 @@ def _file_config(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise UsageError(f"--config {file}: run config begins with names, such as `ops:`")
+    # Dagster passes over the config of what a run does not hold, so a misspelt name would go unnoticed.
+    known = {assets.node_def.name for assets in location.assets}
+    known |= {checks.node_def.name for checks in location.repository.asset_checks_defs_by_key.values()}
+    ops = values.get("ops")
+    for name in ops if isinstance(ops, dict) else ():
+        if name not in known:
+            raise UsageError(f"--config {file}: there is no asset {name!r}{nearest(str(name), known)}")
     return values
 
 

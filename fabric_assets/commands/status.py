@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 30.0
 _WATCH_SECONDS = {True: 1.0, False: 15.0}  # by whether it is a local Fabric, where there is no quota
+_MOST_HOURS = 100_000.0
 _QUOTA_SHARE = 0.25  # the rest is for whoever runs notebooks as the same identity meanwhile
 
 
@@ -69,8 +70,10 @@ def show_status(options: argparse.Namespace) -> int:
     from fabric_assets.commands.code_location import CodeLocationError, environment_file
     from fabric_assets.commands.fabric_choice import chosen_fabrics, optional_code_location
 
-    if options.hours <= 0 or options.lists < 0:
-        raise UsageError("--hours must be more than 0, and --lists not less")
+    if not 0 < options.hours <= _MOST_HOURS:
+        raise UsageError(f"--hours {options.hours:g}: it must be more than 0, and {_MOST_HOURS:g} at most")
+    if options.lists < 0:
+        raise UsageError(f"--lists {options.lists}: it must not be less than 0")
     if options.watch and options.json:
         raise UsageError("give --watch or --json, not both")
     with environment_file():
@@ -92,18 +95,17 @@ def show_status(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _instance() -> "Iterator[dg.DagsterInstance | None]":
     """The Dagster instance of ``DAGSTER_HOME``, ``None`` if there is none: then no asset can be told."""
-    import dagster as dg
+    from fabric_assets.commands.code_location import dagster_instance
 
     if not os.environ.get("DAGSTER_HOME"):
         yield None
         return
-    try:
-        instance = dg.DagsterInstance.get()
-    except dg.DagsterError as error:
-        note(f"the Dagster instance of DAGSTER_HOME cannot be opened, so assets are not told: {error}")
-        yield None
-        return
-    with instance:
+    with contextlib.ExitStack() as stack:
+        instance = None
+        try:
+            instance, _ = stack.enter_context(dagster_instance("fabric-assets status"))
+        except (UsageError, CommandError, ImportError) as error:
+            note(f"assets are not told: {error}")
         yield instance
 
 
@@ -286,6 +288,6 @@ def _summary(
         text += f"; of {listing.items} items, the own lists of {listing.asked} were read (--lists)"
     if listing.missing:
         text += f"; not read: {'; '.join(listing.missing)}"
-    if instance is None and listing.rows:
+    if instance is None and listing.rows and not os.environ.get("DAGSTER_HOME"):
         text += "; DAGSTER_HOME is not set, so assets are not told"
     return text

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import httpx
 
 from fabric_assets.client.auth import AzureIdentityToken, BearerAuth, TokenSource
+from fabric_assets.client.connecting import http_client
 from fabric_assets.client.errors import FabricError
 from fabric_assets.jobs import background_loop
 from fabric_assets.pipes.files import LONGEST_READ, FilesError
@@ -105,9 +106,10 @@ background_loop.at_fork(_clients.clear)
 def _client() -> httpx.AsyncClient:
     """One for all folders of the process: its token goes to this host only."""
     if _url not in _clients:
-        auth = BearerAuth(httpx.URL(_url), _tokens)
-        client = httpx.AsyncClient(
-            base_url=_url, auth=auth, timeout=_TIMEOUT_SECONDS, headers={"x-ms-version": _API_VERSION}
+        url = httpx.URL(_url)
+        auth = BearerAuth(url, _tokens)
+        client = http_client(
+            url, base_url=url, auth=auth, timeout=_TIMEOUT_SECONDS, headers={"x-ms-version": _API_VERSION}
         )
         background_loop.at_close(client.aclose)
         _clients[_url] = client

@@ -106,8 +106,17 @@ def test_a_refused_token_is_not_given_again(entra: SimpleNamespace) -> None:
             ["EnvironmentCredential", "az login"],
         ),
         (ClientAuthenticationError("AADSTS90002: tenant not found"), ["AADSTS90002", "AZURE_TENANT_ID"]),
+        (
+            ClientAuthenticationError(
+                "DefaultAzureCredential failed to retrieve a token from the included credentials.\n"
+                "Attempted credentials:\n\tEnvironmentCredential: not configured. Long advice.\n"
+                "Visit https://aka.ms/x\n\tAzureCliCredential: Azure CLI not found on path\nTo mitigate ..."
+            ),
+            ["EnvironmentCredential: not configured; AzureCliCredential: Azure CLI not found", "az login"],
+        ),
+        (ValueError("Invalid tenant ID provided."), ["Invalid tenant ID", "AZURE_TENANT_ID"]),
     ],
-    ids=["no-credentials", "wrong-tenant"],
+    ids=["no-credentials", "wrong-tenant", "nothing-worked", "no-tenant-id"],
 )
 def test_without_a_token_the_error_says_what_was_tried_and_which_role_is_needed(
     entra: SimpleNamespace, error: Exception, words: list[str]
@@ -118,7 +127,22 @@ def test_without_a_token_the_error_says_what_was_tried_and_which_role_is_needed(
     with pytest.raises(FabricAuthError) as caught:
         asyncio.run(source.get_token())
 
-    assert all(word in str(caught.value) for word in [*words, "role Contributor"])
+    said = str(caught.value)
+    assert all(word in said for word in words)
+    assert "role Contributor" in said or isinstance(error, ValueError)
+    assert "aka.ms" not in said
+
+
+def test_a_network_that_is_down_is_told_from_a_refusal_also_behind_the_chain(entra: SimpleNamespace) -> None:
+    entra.error = ClientAuthenticationError(
+        "DefaultAzureCredential failed ...\nAttempted credentials:\n\tEnvironmentCredential: Authentication failed: "
+        "HTTPSConnection(host='login.microsoftonline.com', port=443): Failed to resolve 'login.microsoftonline.com'"
+    )
+
+    with pytest.raises(FabricTransportError, match="Entra cannot be reached") as caught:
+        asyncio.run(AzureIdentityToken(clock=entra.clock).get_token())
+
+    assert caught.value.retriable
 
 
 def test_the_token_goes_to_the_configured_host_only() -> None:

@@ -20,7 +20,7 @@ from fabric_assets.local import ServedFabric
 DEADLINE_SECONDS = 90
 _BEGINNING = """
 import dagster as dg
-from fabric_assets import FabricResource, fabric_executor, notebook_asset
+from fabric_assets import DataFactoryResource, FabricResource, fabric_executor, notebook_asset
 from fabric_assets.arguments import fixed, config_field
 """
 
@@ -51,13 +51,20 @@ class Place:
             self._monkeypatch.setenv(name, value)
 
     def define(
-        self, code: str, *, executor: str = "fabric_executor", fields: str = "poll_seconds=0.02"
+        self,
+        code: str,
+        *,
+        executor: str = "fabric_executor",
+        fields: str = "poll_seconds=0.02",
+        data_factory: str | None = None,
     ) -> None:
-        """Write the code location: statements that set ``assets``."""
+        """Write the code location: statements that set ``assets``; ``data_factory`` are that resource's fields."""
         self._number += 1
         name = f"place_{os.getpid()}_{id(self)}_{self._number}"
+        more = "" if data_factory is None else f', "data_factory": DataFactoryResource({data_factory})'
         ending = f"""
-defs = dg.Definitions(assets=assets, resources={{"fabric": FabricResource({fields})}}, executor={executor})
+resources = {{"fabric": FabricResource({fields}){more}}}
+defs = dg.Definitions(assets=assets, resources=resources, executor={executor})
 """
         (self.root / f"{name}.py").write_text(_BEGINNING + textwrap.dedent(code) + ending)
         (self.root / "workspace.yaml").write_text(

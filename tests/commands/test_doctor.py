@@ -227,7 +227,7 @@ def test_no_credentials_at_all(simulate: Simulate, place: Place, capfd: pytest.C
         AZURE_TENANT_ID="",
     )
     found = checks(capfd, exit_code=1)
-    assert "DefaultAzureCredential failed" in found["credentials"]["message"]
+    assert "azure-identity tried: EnvironmentCredential: " in found["credentials"]["message"]
     assert "AZURE_CLIENT_ID" in found["credentials"]["fix"]
 
 
@@ -345,6 +345,77 @@ def test_the_local_fabric_and_its_engine(place: Place, capfd: pytest.CaptureFixt
     assert "Spark (pysail) starts" in found["local engine"]["message"]
     assert "was started in" in found["local server"]["message"]
     assert found["asset DimCalendar"]["status"] == "ok"
+
+
+ITEMS = """
+from fabric_assets import adf_pipeline_asset, item_job_asset, pipeline_asset
+from fabric_assets import semantic_model_refresh, sql_endpoint_refresh
+assets = [
+    pipeline_asset("Raw", pipeline="Ingest"),
+    pipeline_asset("Raw2", pipeline="Ingets"),
+    item_job_asset("Copied", item="Copy", item_type="CopyJob", job_type="Execute"),
+    item_job_asset("Copied2", item="Ingest", item_type="CopyJob", job_type="Execute"),
+    sql_endpoint_refresh("Sql", lakehouse="Curated"),
+    sql_endpoint_refresh("Sql2", lakehouse="Curatd"),
+    semantic_model_refresh("Model", semantic_model="Sales"),
+    semantic_model_refresh("Model2", semantic_model="Sales", workspace="Elsewhere"),
+    notebook_asset("Orders", notebook="Orders", table="Curated.orders"),
+    notebook_asset("Orders2", notebook="Orders", table="Raw.orders"),
+    adf_pipeline_asset("Stock", pipeline="Daily"),
+    adf_pipeline_asset("Stock2", pipeline="Dayly"),
+]
+"""
+
+
+def test_items_and_pipelines_of_other_assets(
+    simulate: Simulate, place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    items = [
+        ("DataPipeline", "Ingest"),
+        ("CopyJob", "Copy"),
+        ("Lakehouse", "Curated"),
+        ("SemanticModel", "Sales"),
+    ]
+    fabric = simulate(
+        notebooks=["Orders"],
+        items=[{"type": kind, "name": name} for kind, name in items],
+        factories=[{"name": "Ingest", "pipelines": ["Daily"]}],
+    )
+    place.use(fabric)
+    arm_url = fabric.url.removesuffix("/v1")
+    place.define(
+        ITEMS,
+        data_factory=f"subscription_id='s', resource_group='g', factory='Ingest', arm_url='{arm_url}', "
+        f"access_token='{fabric.token}'",
+    )
+
+    found = checks(capfd, exit_code=1)
+
+    status = {name: check["status"] for name, check in found.items()}
+    for asset in ("Raw", "Copied", "Sql", "Model", "Stock"):
+        assert status[f"asset {asset}"] == "ok", found[f"asset {asset}"]
+    for asset in ("Raw2", "Copied2", "Sql2", "Model2", "Orders2: table", "Stock2"):
+        assert status[f"asset {asset}"] == "problem", found
+    assert "asset Orders: table" not in status
+    assert "Nearest: 'Ingest'" in found["asset Raw2"]["message"]
+    assert "there is no CopyJob 'Ingest'" in found["asset Copied2"]["message"]
+    assert "workspace 'Elsewhere'" in found["asset Model2"]["message"]
+    assert "Nearest: 'Daily'" in found["asset Stock2"]["message"]
+    assert fabric.token not in str(found)
+
+
+def test_a_data_factory_that_is_configured_by_half(
+    simulate: Simulate, place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place.use(simulate())
+    place.set(FABRIC_ADF_SUBSCRIPTION_ID="s")
+    place.define(
+        "from fabric_assets import adf_pipeline_asset\nassets = [adf_pipeline_asset('Stock', pipeline='Daily')]",
+        data_factory="",
+    )
+    found = checks(capfd, exit_code=1)
+    assert "FABRIC_ADF_RESOURCE_GROUP" in found["Data Factory"]["message"]
+    assert found["asset Stock"]["status"] == "skipped"
 
 
 def test_variables_of_a_file_are_told_and_count(
