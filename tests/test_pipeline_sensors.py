@@ -21,6 +21,7 @@ from fabric_assets import (
 )
 from fabric_assets.client.errors import FabricError
 from fabric_assets.data_factory.assets import adf_pipeline_asset
+from fabric_assets.data_factory.resource import DataFactoryResource
 from fabric_assets.local import ServedFabric
 from fabric_assets.sensors.pipelines import build_pipeline_sensor
 from tests.conftest import Simulate, resource
@@ -179,6 +180,29 @@ def test_one_service_out_of_order_does_not_stop_the_other(
     pipeline = start_item(fabric, "Ingest_Sales", "Pipeline")
 
     assert reported(tick(fabric, instance, first.cursor, assets)) == [("Sales", pipeline)]
+
+
+@pytest.mark.parametrize("broken", ["fabric", "data_factory"])
+def test_one_service_whose_settings_are_wrong_does_not_stop_the_other(
+    simulate: Simulate, instance: dg.DagsterInstance, broken: str
+) -> None:
+    fabric = simulate(items=[SALES], factories=FACTORIES)
+    assets = [pipeline_asset("Sales", pipeline="Ingest_Sales"), ingest()]
+    resources = {
+        "fabric": resource(fabric),
+        "data_factory": data_factory(fabric),
+        broken: {
+            "fabric": FabricResource(api_url="https://api.example.com/v1"),
+            "data_factory": DataFactoryResource(subscription_id="only-that"),
+        }[broken],
+    }
+    first = tick(fabric, instance, None, assets, resources=resources)
+    expected = {
+        "data_factory": [("Sales", start_item(fabric, "Ingest_Sales", "Pipeline"))],
+        "fabric": [("Raw", start_outside_dagster(fabric))],
+    }
+
+    assert reported(tick(fabric, instance, first.cursor, assets, resources=resources)) == expected[broken]
 
 
 def test_a_tick_that_sees_nothing_at_all_fails(simulate: Simulate, instance: dg.DagsterInstance) -> None:

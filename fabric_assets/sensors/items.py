@@ -73,7 +73,12 @@ def look_at_items(
     """
     if not watched:
         return True
-    connected = fabric.control(start_local=False)
+    try:
+        connected = fabric.control(start_local=False)
+    except FabricError as error:
+        tick.looks += 1
+        tick.failed("Fabric", error)
+        return True
     if connected is None:
         return False
     connection, control = connected

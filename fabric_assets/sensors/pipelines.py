@@ -140,7 +140,12 @@ def _look_at_factory(
     pipelines: Sequence[WatchedItem],
     fabric: Any,
 ) -> bool:
-    control = data_factory.control(start_local=False)
+    try:
+        control = data_factory.control(start_local=False)
+    except FabricError as error:
+        tick.looks += 1
+        tick.failed("data factory", error)
+        return True
     if control is None:
         return False
     tick.looks += 1
