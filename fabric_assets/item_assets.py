@@ -136,6 +136,13 @@ def json_problem(name: str, value: object) -> str | None:
             return f"parameter {name!r} has the type {type(value).__name__}, which JSON cannot carry"
 
 
+def no_checks_problem(options: JobAssetOptions) -> str | None:
+    """Why what has no exit value can make no checks itself; ``None`` if none is asked of it."""
+    if not options.get("check_specs"):
+        return None
+    return "check_specs: only a notebook reports checks; name the table and take build_table_checks"
+
+
 def _item_asset(
     key: dg.AssetKey | str | Sequence[str],
     *,
@@ -179,6 +186,7 @@ def _item_asset(
             name_problem("item_type", item_type),
             name_problem("job_type", job_type),
             json_problem("execution_data", dict(execution_data or {})),
+            no_checks_problem(options),
         ],
         argument_problem=json_problem,
         read_table=partial(read_lakehouse_table, workspace),

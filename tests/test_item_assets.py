@@ -170,6 +170,7 @@ def test_a_job_of_any_item_gets_its_execution_data(simulate: Simulate) -> None:
         ({"arguments": {"when": fixed(object())}}, "parameter 'when' has the type object"),
         ({"arguments": {"rate": float("nan")}}, "which JSON cannot carry"),
         ({"timeout_seconds": 0}, "timeout_seconds must be positive"),
+        ({"check_specs": [dg.AssetCheckSpec("x", asset="Raw")]}, "only a notebook reports checks"),
         ({"retry": -1}, "retry must be a whole number"),
     ],
 )

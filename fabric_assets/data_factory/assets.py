@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import dagster as dg
 
 from fabric_assets.data_factory.resource import DataFactoryResource
-from fabric_assets.item_assets import json_problem
+from fabric_assets.item_assets import json_problem, no_checks_problem
 from fabric_assets.job_asset import (
     RESOURCE_KEY,
     JobAssetOptions,
@@ -90,7 +90,7 @@ def adf_pipeline_asset(
         options,
         definition_metadata=definition,
         description=f"Loaded by the Azure Data Factory pipeline {pipeline}.",
-        problems=[_pipeline_problem(pipeline)],
+        problems=[_pipeline_problem(pipeline), no_checks_problem(options)],
         argument_problem=json_problem,
         read_table=_table,
         report=_report,
