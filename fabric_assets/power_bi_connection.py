@@ -36,6 +36,8 @@ def resolve_power_bi(
 ) -> PowerBiConnection:
     """The Power BI that goes with a Fabric. A token of Fabric is given to no other host than Fabric's own.
 
+    Where the local Fabric stands in for Power BI, a token that is configured for Power BI is not meant for it.
+
     Args:
         connection: the Fabric.
         url: field ``power_bi_url`` of the resource; as of the token, the environment stands in if it is unset.
@@ -47,7 +49,7 @@ def resolve_power_bi(
     fabric_url = checked_api_url(connection.api_url)
     configured = setting(url, POWER_BI_URL_VARIABLE)
     if configured is None and connection.is_local:
-        configured = str(fabric_url.copy_with(path=_LOCAL_PATH))
+        return PowerBiConnection(str(fabric_url.copy_with(path=_LOCAL_PATH)), connection.access_token)
     found = checked_api_url(configured or POWER_BI_URL, POWER_BI)
     token = setting(access_token, POWER_BI_TOKEN_VARIABLE)
     if token is None and (found.scheme, found.netloc) == (fabric_url.scheme, fabric_url.netloc):

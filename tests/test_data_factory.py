@@ -212,6 +212,17 @@ def test_an_unknown_pipeline_is_refused_with_names_like_it(simulate: Simulate) -
     assert creations(fabric) == [404]
 
 
+def test_a_refused_start_names_asset_and_pipeline(simulate: Simulate) -> None:
+    body = {"error": {"code": "BadRequest", "message": "parameter 'day' is missing"}}
+    fabric = simulate(factories=FACTORIES, faults=[{"path": CREATE, "status": 400, "body": body}])
+
+    text = failure(materialize(ingest(), fabric))
+
+    assert text.startswith("asset Raw: pipeline 'Ingest' of factory 'adf-sales'")
+    assert "did not start: POST" in text
+    assert "parameter 'day' is missing" in text
+
+
 def test_an_unknown_factory_names_its_settings(simulate: Simulate) -> None:
     text = failure(materialize(ingest(), simulate()))
 

@@ -11,6 +11,7 @@ from fabric_assets.client.data_factory_client import DataFactoryClient, pipeline
 from fabric_assets.client.data_factory_models import ActivityRun, PipelineRun
 from fabric_assets.client.directory import nearest
 from fabric_assets.client.errors import (
+    FabricApiError,
     FabricAuthError,
     FabricConfigError,
     FabricError,
@@ -95,6 +96,11 @@ class DataFactoryControl:
                 request_id=error.request_id,
                 retriable=error.retriable,
             ) from error
+        except FabricApiError as error:
+            error.args = (
+                f"asset {job.asset}: pipeline {job.pipeline!r} of {self.client.factory} did not start: {error}",
+            )
+            raise
 
     async def list_completions(self, pipelines: tuple[str, ...], since: datetime) -> "FactoryCompletions":
         """The runs of some pipelines that succeeded, in one query.

@@ -209,6 +209,7 @@ REAL = Connection("https://api.fabric.microsoft.com/v1", "w", "here", "fabric-to
         pytest.param(REAL, None, None, ("https://api.powerbi.com/v1.0/myorg", None), id="real"),
         pytest.param(REAL, None, "pbi", ("https://api.powerbi.com/v1.0/myorg", "pbi"), id="real-token"),
         pytest.param(REAL, "https://gov/x/", None, ("https://gov/x", None), id="other-cloud"),
+        pytest.param(LOCAL, None, "pbi", ("http://127.0.0.1:9/v1.0/myorg", "local-token"), id="local-token"),
         pytest.param(LOCAL, "https://gov/x", None, ("https://gov/x", None), id="local-and-elsewhere"),
     ],
 )
