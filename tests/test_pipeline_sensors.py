@@ -1,6 +1,7 @@
 """Pipelines that finish by their own triggers become materializations, and what depends on them follows."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from fabric_assets.client.errors import FabricError
 from fabric_assets.data_factory.assets import adf_pipeline_asset
 from fabric_assets.data_factory.resource import DataFactoryResource
 from fabric_assets.local import ServedFabric
+from fabric_assets.sensors import items
 from fabric_assets.sensors.pipelines import build_pipeline_sensor
 from tests.conftest import Simulate, resource
 from tests.data_factories import (
@@ -292,6 +294,29 @@ def test_the_table_that_an_asset_names_is_told_of(
 
     assert newest.metadata["dagster/row_count"].value == 3
     assert "dagster/row_count" not in earlier.metadata
+
+
+def test_a_table_that_cannot_be_read_in_time_does_not_hold_up_the_tick(
+    simulate: Simulate, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(items, "_TABLE_SECONDS", 0.2)
+    fabric = simulate(items=[SALES, {"type": "Lakehouse", "name": "Base"}])
+    context = fabric._running.context
+    log = context.home.lakehouse("Local", "Base") / "Tables" / "sales" / "_delta_log"
+    log.mkdir(parents=True)
+    commit = log / f"{0:020}.json"
+    os.mkfifo(commit)  # who reads it waits until somebody writes
+    resources = {"fabric": FabricResource(local_home=str(context.home.root), poll_seconds=0.02)}
+    assets = [pipeline_asset("Sales", pipeline="Ingest_Sales", table="Base.sales")]
+    first = tick(fabric, instance, None, assets, resources=resources)
+    pipeline = start_item(fabric, "Ingest_Sales", "Pipeline")
+
+    try:
+        second = tick(fabric, instance, first.cursor, assets, resources=resources)
+    finally:
+        os.close(os.open(commit, os.O_RDWR | os.O_NONBLOCK))
+
+    assert reported(second) == [("Sales", pipeline)]
 
 
 def test_a_notebook_follows_a_triggered_pipeline_by_its_automation_condition(
