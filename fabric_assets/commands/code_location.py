@@ -155,7 +155,7 @@ def load_code_location(module: str | None) -> CodeLocation:
         warnings.simplefilter("ignore")
         try:
             loaded = LoadedRepositories(origin, None, entry_point=[], container_context=None)
-        except Exception as error:  # user code can raise anything
+        except (Exception, SystemExit) as error:  # user code can raise anything
             raise CodeLocationError(
                 f"the code location {named} ({found_in}) fails: {_cause(error)}"
             ) from error
@@ -190,7 +190,7 @@ def _origin_of_workspace_file() -> LoadableTargetOrigin:
     try:
         origins = location_origins_from_yaml_paths([WORKSPACE_FILE])
     except (dg.DagsterError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise UsageError(f"{WORKSPACE_FILE} cannot be read: {_first_line(error)}") from error
+        raise UsageError(f"{WORKSPACE_FILE} cannot be read: {_cause_line(error)}") from error
     targets = {
         origin.location_name: target
         for origin in origins
@@ -232,7 +232,8 @@ def _cause(error: BaseException) -> str:
     place, trace = "", error.__traceback__
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
-        if "site-packages" not in file.parts and file.is_file() and "importlib" not in file.parts:
+        is_ours = file.parent == Path(__file__).parent or "site-packages" in file.parts
+        if not is_ours and file.is_file() and "importlib" not in file.parts:
             place = f" ({file.name}, line {trace.tb_lineno})"
         trace = trace.tb_next
     return f"{type(error).__name__}: {_first_line(error)}{place}"
@@ -243,9 +244,11 @@ def _cannot_be_opened(error: Exception) -> str:
 
 
 def _cause_line(error: BaseException) -> str:
-    """The error in one line, in which a YAML error says where it is."""
+    """The error in one line; one of YAML says where it is, one of configuration what does not fit."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
+    if isinstance(error, dg.DagsterInvalidConfigError) and error.errors:
+        return _first_line(error).removesuffix(".") + f": {error.errors[0].message.partition(' Expected: ')[0]}"
     return _first_line(error)
 
 

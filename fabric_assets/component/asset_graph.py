@@ -231,6 +231,7 @@ class _Builder:
             "retry_interval_seconds": self._value(entry, "retry_interval_seconds"),
             "timeout_seconds": self._value(entry, "timeout_seconds"),
             "compute": self._compute(entry),
+            "pipes": self._value(entry, "pipes"),
             "pool": self._measures.pools.get(entry.key) or self._pool(entry),
             "resource_key": self._settings.resource_key,
         }

@@ -22,6 +22,7 @@ from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.component.asset_values import check_asset_value, check_fields
 from fabric_assets.component.table_settings import TableChecks
 from fabric_assets.importers.project import NotebookDefaults, NotebookEntry
+from fabric_assets.pipes.settings import PipesFiles
 from fabric_assets.tables.names import LakehouseTable
 
 Races = Literal["order", "pool", "report"]
@@ -57,6 +58,8 @@ class DefaultSettings(NotebookDefaults):
         compute: environment, default lakehouse, Spark pool and settings, sizes.
         checks: ready-made checks of the tables that the notebooks load; they are left out where it is not known which
             table that is.
+        pipes: whether the notebooks speak to Dagster with ``dagster-pipes`` while they run: ``true`` with the default
+            lakehouse of ``compute``, else the settings of ``PipesFiles``.
     """
 
     group_name: str | None = None
@@ -67,6 +70,7 @@ class DefaultSettings(NotebookDefaults):
     session_tag: str | None = None
     compute: ComputeSettings | None = None
     checks: TableChecks | None = None
+    pipes: bool | PipesFiles = False
 
     @field_validator("group_name", "kinds", "owners", "tags", "pool")
     @classmethod
@@ -88,6 +92,7 @@ class NotebookSettings(NotebookEntry):
         table: the lakehouse table that it loads, such as ``Curated.dim_store``: each materialization tells its rows,
             columns, size and version. Unset: with ``read_tables``, or for checks, the one that its source writes.
         checks: replaces the ``checks`` of ``defaults``; ``false``: none.
+        pipes: replaces the ``pipes`` of ``defaults``; ``false``: it does not speak.
     """
 
     group_name: str | None = None
@@ -98,6 +103,7 @@ class NotebookSettings(NotebookEntry):
     assets: AssetsFor | None = None
     table: Name | None = None
     checks: TableChecks | Literal[False] | None = None
+    pipes: bool | PipesFiles | None = None
 
     @field_validator("table")
     @classmethod

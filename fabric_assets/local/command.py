@@ -2,8 +2,10 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"folder with workspaces and lakehouses (default: ${HOME_VARIABLE} or {DEFAULT_HOME})",
     )
     parser.add_argument(
-        "--port", type=int, help="port on 127.0.0.1 (default: the one of last time, or a free one)"
+        "--port", type=_port, help="port on 127.0.0.1 (default: the one of last time, or a free one)"
     )
     parser.add_argument(
-        "--idle-seconds", type=float, default=0.0, help="end when unused for so long (default: 0, never)"
+        "--idle-seconds", type=_seconds, default=0.0, help="end when unused for so long (default: 0, never)"
     )
     parser.add_argument(
         "--simulate", type=Path, metavar="FILE", help="run no kernels, but do what this script says"
@@ -40,6 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stop", action="store_true", help="stop the one that is running; its job instances fail"
     )
     action.add_argument("--status", action="store_true", help="tell whether one is running, and where")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
 
 
 def run(args: argparse.Namespace, *, with_token: bool = True) -> int:

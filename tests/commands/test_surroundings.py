@@ -133,3 +133,47 @@ def test_throwaway_notebooks_go_also_if_nobody_reads_the_output(simulate: Simula
     assert process.wait(60) in (1, 130)
 
     assert len([request for request in fabric.requests if request.method == "DELETE"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        pytest.param("raise SystemExit(3)", "SystemExit: 3 (m.py, line 1)", id="it exits"),
+        pytest.param("x = 1", "No Definitions", id="nothing in it"),
+    ],
+)
+def test_a_module_that_is_no_code_location(
+    place: Place, capfd: pytest.CaptureFixture[str], code: str, words: str
+) -> None:
+    Path("m.py").write_text(code)
+    assert cli.main(["run", "X", "--module", "m.py"]) == 1
+    said = capfd.readouterr().err
+    assert words in said
+    assert "code_location.py" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("load_from: [\n", "workspace.yaml, line 2: ", id="no YAML"),
+        pytest.param("load_from: 3\n", "load_from must be list.\n", id="no list"),
+    ],
+)
+def test_a_broken_workspace_yaml(
+    place: Place, capfd: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    Path("workspace.yaml").write_text(text)
+    assert cli.main(["run", "X"]) == 2
+    assert words in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--port", "99999"), ("--port", "-1"), ("--idle-seconds", "nan")]
+)
+def test_the_local_fabric_takes_no_odd_numbers(
+    place: Place, capfd: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["local", option, value])
+    assert ended.value.code == 2
+    assert f"'{value}' is no " in capfd.readouterr().err

@@ -1,6 +1,8 @@
 """Assets of the component, materialized against the local Fabric over real HTTP."""
 
+import base64
 import json
+import zlib
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -169,3 +171,34 @@ def test_the_token_is_not_shown(connection: Any, simulate: Simulate) -> None:
 
     assert fabric.token not in repr(made)
     assert fabric.token not in repr(dg.build_defs_for_component(made))
+
+
+def test_notebooks_of_the_yaml_speak_if_it_says_so(
+    simulate: Simulate, tmp_path: Path, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabric = simulate(
+        notebooks=["Extract", "Load", "Report"], items=[{"type": "Lakehouse", "name": "Curated"}]
+    )
+    monkeypatch.setenv("FABRIC_LOCAL_HOME", str(tmp_path / "fabric0"))
+    made = definitions(
+        defaults={"pipes": True, "compute": {"default_lakehouse": "Curated"}},
+        notebooks={
+            "Extract": {},
+            "Load": {"pipes": {"folder": "said", "keep": True}},
+            "Report": {"pipes": False},
+        },
+        **connection(fabric),
+    )
+
+    assert run(made).success
+
+    told = {started.item_name: dict(started.parameters) for started in fabric.started}
+    assert "Curated.Lakehouse/Files/.dagster_pipes/" in _where_to_write(told["Extract"])
+    assert "Curated.Lakehouse/Files/said/" in _where_to_write(told["Load"])
+    assert told["Report"] == {}
+
+
+def _where_to_write(parameters: dict[str, Any]) -> str:
+    variables = json.loads(parameters["dagster_pipes_params"])
+    message = zlib.decompress(base64.b64decode(variables["DAGSTER_PIPES_MESSAGES"]))
+    return str(json.loads(message)["path"])

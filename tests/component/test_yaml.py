@@ -75,6 +75,20 @@ def test_a_defs_yaml_reads_its_folder(tmp_path: Path, monkeypatch: pytest.Monkey
     [
         pytest.param("  sauce: x\n", 3, "sauce", "Extra inputs", id="unknown-key"),
         pytest.param(
+            "  notebooks:\n    A:\n      pipes: {lakehuose: Curated}\n",
+            5,
+            "lakehuose",
+            "Extra inputs",
+            id="unknown-key-of-pipes",
+        ),
+        pytest.param(
+            "  defaults:\n    compute: {enviroment: Spark}\n",
+            4,
+            "enviroment",
+            "Extra inputs",
+            id="unknown-key-of-compute",
+        ),
+        pytest.param(
             "  defaults:\n    retry: -1\n", 4, "defaults.retry", "greater than or equal to 0", id="range"
         ),
         pytest.param("  defaults:\n    retry: often\n", 4, "defaults.retry", "valid integer", id="type"),
