@@ -25,8 +25,17 @@ def decided(
     at_most: int = 100,
     ours: Collection[str] = (),
     now: datetime = NOW,
+    listed_until: datetime | None = None,
 ) -> Decision:
-    return decide(instances, position, now=now, lookback=DAY, at_most=at_most, ours=ours)
+    return decide(
+        instances,
+        position,
+        now=now,
+        lookback=DAY,
+        at_most=at_most,
+        ours=ours,
+        listed_until=listed_until,
+    )
 
 
 def ids(decision: Decision) -> list[str]:
@@ -114,3 +123,21 @@ def test_the_cursor_survives_being_stored() -> None:
 def test_a_broken_cursor_is_an_error_that_says_how_to_mend_it(text: str) -> None:
     with pytest.raises(dg.DagsterInvalidInvocationError, match="Reset it"):
         Cursor.from_text(text)
+
+
+def test_a_list_from_a_moment_on_moves_on_without_completions() -> None:
+    position = Position(NOW - timedelta(hours=20), frozenset({"old"}))
+
+    decision = decided([completed("a", 3)], position, listed_until=NOW)
+    again = decided([completed("a", 3), completed("late", 2)], decision.position, listed_until=NOW)
+
+    assert (ids(decision), ids(again)) == (["a"], ["late"])
+    assert decision.position == Position(NOW, frozenset({"a"}))
+
+
+def test_a_list_of_which_something_is_left_is_asked_for_again() -> None:
+    position = Position(NOW - timedelta(hours=20))
+
+    decision = decided([completed("a", 900), completed("b", 800)], position, at_most=1, listed_until=NOW)
+
+    assert decision.position.until == NOW - timedelta(minutes=900)

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from fabric_assets.data_factory.assets import adf_pipeline_asset
 from fabric_assets.data_factory.resource import DataFactoryResource
 from fabric_assets.local import ServedFabric
 from fabric_assets.sensors import items
+from fabric_assets.sensors.cursor import Cursor, Position
 from fabric_assets.sensors.pipelines import build_pipeline_sensor
 from tests.conftest import Simulate, resource
 from tests.data_factories import (
@@ -182,6 +184,21 @@ def test_one_service_out_of_order_does_not_stop_the_other(
     pipeline = start_item(fabric, "Ingest_Sales", "Pipeline")
 
     assert reported(tick(fabric, instance, first.cursor, assets)) == [("Sales", pipeline)]
+
+
+def test_a_pipeline_that_is_rarely_run_does_not_make_each_tick_ask_for_more(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    fabric = simulate(factories=FACTORIES)
+    assets = [ingest(), adf_pipeline_asset("Rare", pipeline="Copy")]
+    begun = datetime.now(UTC) - timedelta(hours=20)
+    long_ago = Cursor({"Raw": Position(begun), "Rare": Position(begun)}).to_text()
+    now = datetime.now(UTC)
+
+    cursor = Cursor.from_text(tick(fabric, instance, long_ago, assets).cursor)
+
+    # Dates have seconds.
+    assert all(position.until > now - timedelta(seconds=5) for position in cursor.positions.values())
 
 
 @pytest.mark.parametrize("broken", ["fabric", "data_factory"])

@@ -21,7 +21,7 @@ class Position:
     """How far the completions of one asset have been seen.
 
     Attributes:
-        until: the newest end that was seen, UTC.
+        until: the newest end that was seen, or the moment up to which there was none, UTC.
         seen: ids of job instances that ended within ``OVERLAP`` before it.
     """
 
@@ -90,6 +90,7 @@ def decide(
     lookback: timedelta,
     at_most: int,
     ours: Collection[str],
+    listed_until: datetime | None = None,
 ) -> Decision:
     """Which completions are new and not ours.
 
@@ -100,6 +101,8 @@ def decide(
         lookback: completions older than this are not reported any more.
         at_most: how many to report; the rest is left for the next tick.
         ours: ids of job instances that Dagster started: their runs report them.
+        listed_until: the moment of the list by the service's clock, for a service that is asked from a moment on: the next
+            list begins there. ``None``: the list is always the whole one.
     """
     if position is None:
         position = Position(now)
@@ -122,5 +125,7 @@ def decide(
                 report.append(job_instance)
         seen.add(job_instance.id)
         until = max(until, moment)
+    else:
+        until = max(until, listed_until or until)
     remembered = frozenset(j.id for j in completed if j.id in seen and (ended(j) or now) >= until - OVERLAP)
     return Decision(tuple(report), skipped, Position(until, remembered))

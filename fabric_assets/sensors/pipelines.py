@@ -157,7 +157,10 @@ def _look_at_factory(
         tick.failed(str(control.client.factory), error)
         return True
     for pipeline in pipelines:
-        news = tick.news(pipeline.asset_key, completions.job_instances(pipeline.item))
+        # What is rarely run must not have each tick ask for a whole day of a busy factory.
+        listed_until = control.client.service_now()
+        job_instances = completions.job_instances(pipeline.item)
+        news = tick.news(pipeline.asset_key, job_instances, listed_until=listed_until)
         for job_instance in news:
             newest = job_instance is news[-1]
             table = table_told(tick, fabric, pipeline, newest=newest) if fabric else {}

@@ -55,8 +55,16 @@ class CompletionTick:
         known = [self._positions[k].until for key in keys if (k := key.to_user_string()) in self._positions]
         return max(min(known, default=self.now), self.now - self._lookback) - OVERLAP
 
-    def news(self, key: dg.AssetKey, completed: Sequence[JobInstance]) -> tuple[JobInstance, ...]:
-        """Those of an asset's completions that are to be reported now, oldest first. They are remembered."""
+    def news(
+        self, key: dg.AssetKey, completed: Sequence[JobInstance], *, listed_until: datetime | None = None
+    ) -> tuple[JobInstance, ...]:
+        """Those of an asset's completions that are to be reported now, oldest first. They are remembered.
+
+        Args:
+            key: key of the asset.
+            completed: what was listed, oldest first.
+            listed_until: see ``decide``.
+        """
         name = key.to_user_string()
         decision = decide(
             completed,
@@ -65,6 +73,7 @@ class CompletionTick:
             lookback=self._lookback,
             at_most=self._most_events - len(self.events),
             ours=claims(self.context.instance, [j.id for j in completed]),
+            listed_until=listed_until,
         )
         self._positions[name] = decision.position
         if decision.skipped:
