@@ -101,8 +101,8 @@ def decide(
         lookback: completions older than this are not reported any more.
         at_most: how many to report; the rest is left for the next tick.
         ours: ids of job instances that Dagster started: their runs report them.
-        listed_until: the moment of the list by the service's clock, for a service that is asked from a moment on: the next
-            list begins there. ``None``: the list is always the whole one.
+        listed_until: the moment of the list by the service's clock, for a service that is asked from a moment on: the
+            next list begins there. ``None``: the list is always the whole one.
     """
     if position is None:
         position = Position(now)
