@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.ui.dagster_server import DEADLINE_SECONDS, DagsterServer
 
@@ -16,6 +17,7 @@ STEPS = len(ASSETS) + len(AROUND) + 1
 WIDTH, HEIGHT = 1440, 900
 
 _ACTION_SECONDS = 60
+_UNFOLDED_MILLISECONDS = 5000
 _OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -66,7 +68,10 @@ def open_asset_graph(page: Page, server: DagsterServer) -> None:
     page.goto(server.url)
     page.get_by_role("link", name="Lineage").click()
     expect(page.get_by_text("dimensions", exact=True).first).to_be_visible()
-    page.keyboard.press("Alt+e")  # unfolds all groups
+    try:
+        page.get_by_text(ASSETS[0], exact=True).first.wait_for(timeout=_UNFOLDED_MILLISECONDS)
+    except PlaywrightTimeoutError:
+        page.keyboard.press("Alt+e")  # unfolds all groups, or folds them
     for asset in (*ASSETS, *AROUND):
         expect(page.get_by_text(asset, exact=True).first).to_be_visible()
 
