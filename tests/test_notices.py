@@ -594,3 +594,13 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"pip install 'fabric_assets\[notices\]'"):
         SlackChannel("x", "#loads")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com/workflows/1?sig=secret", "http://10.0.0.1/x?sig=secret", "example.com", "https://"],
+)
+def test_the_url_of_teams_does_not_travel_in_the_open(url: str) -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="no URL with https") as caught:
+        TeamsChannel(url)
+    assert "secret" not in str(caught.value)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
+from fabric_assets.client.auth import is_loopback
 from fabric_assets.notices.messages import escaped_for_slack, mail_text, slack_blocks, teams_card
 from fabric_assets.notices.notice import Notice
 
@@ -59,7 +60,10 @@ class TeamsChannel:
     url: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in ("https", "http") or not urlsplit(self.url).hostname:
+        url = urlsplit(self.url)
+        if not url.hostname or not (
+            url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname))
+        ):
             raise dg.DagsterInvalidDefinitionError("notices: the URL for Teams is no URL with https://")
         _required("dagster_msteams")
 
