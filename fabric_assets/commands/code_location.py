@@ -248,7 +248,9 @@ def _cause_line(error: BaseException) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
     if isinstance(error, dg.DagsterInvalidConfigError) and error.errors:
-        return _first_line(error).removesuffix(".") + f": {error.errors[0].message.partition(' Expected: ')[0]}"
+        return (
+            _first_line(error).removesuffix(".") + f": {error.errors[0].message.partition(' Expected: ')[0]}"
+        )
     return _first_line(error)
 
 

@@ -103,9 +103,12 @@ async def examine_notebooks(
     tasks = [
         asyncio.create_task(look(asset, inside=number < len(looked))) for number, asset in enumerate(assets)
     ]
+    there = 0
     try:
-        for task in tasks:
-            report.extend(await task)
+        for number, task in enumerate(tasks):
+            found = await task
+            report.extend(found)
+            there += number >= len(looked) and not found.checks
     finally:
         for task in tasks:
             task.cancel()
@@ -113,7 +116,7 @@ async def examine_notebooks(
         report.warning(
             f"{prefix}notebooks",
             f"of {len(assets)} notebook assets, only the first {len(looked)} were read; of the others only the names "
-            "were looked up",
+            f"were looked up: {there} of {len(assets) - len(looked)} are there",
             "--all reads all of them; each is a call of Fabric's quota.",
         )
 
@@ -138,8 +141,7 @@ async def _examine(
         )
         return
     if not inside:
-        report.ok(name, f"notebook {notebook.display_name!r} is there; it was not read")
-        return
+        return  # one line tells of all that are there
     try:
         source = _source(notebook, await examined.client.get_notebook_definition(workspace.id, notebook.id))
     except (FabricError, KeyError, TypeError, binascii.Error) as error:

@@ -305,11 +305,13 @@ def test_only_so_many_notebooks_are_read(
 ) -> None:
     fabric = simulate(notebooks=103)
     place.use(fabric)
-    place.define("assets = [notebook_asset(f'A{n}', notebook=f'Notebook_{n:04}') for n in range(1, 104)]")
-    found = checks(capfd)
+    place.define("assets = [notebook_asset(f'A{n:04}', notebook=f'Notebook_{n:04}') for n in range(1, 105)]")
+    found = checks(capfd, exit_code=1)
     assert "only the first 100 were read" in found["notebooks"]["message"]
-    assert "it was not read" in found["asset A99"]["message"]
-    assert "notebooks" not in checks(capfd, "--all")
+    assert "3 of 4 are there" in found["notebooks"]["message"]
+    assert "asset A0103" not in found
+    assert found["asset A0104"]["status"] == "problem"
+    assert "notebooks" not in checks(capfd, "--all", exit_code=1)
 
 
 def test_the_local_extra_is_not_installed(
