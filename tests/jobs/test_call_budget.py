@@ -151,9 +151,9 @@ def test_of_those_who_share_a_budget_the_most_modest_one_decides() -> None:
 
 def resource_budget(**fields: Any) -> CallBudget | None:
     fabric = FabricResource(api_url="https://fabric.example/v1", access_token="t", **fields)
-    connection = fabric.connection()
-    assert connection is not None
-    return fabric._budget(connection)
+    controlled = fabric.control()
+    assert controlled is not None
+    return controlled[1]._watcher._budget
 
 
 def test_one_identity_has_one_budget_whatever_the_workspace_and_the_share() -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -113,6 +114,16 @@ def test_data_that_is_gone_is_told(tmp_path: Path) -> None:
         scan(folder, ("id",))
 
 
+def scans() -> list[int]:
+    """Processes that scan keys."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it has just ended
+            if "fabric_assets.tables.key_scan" in child.cmdline():
+                found.append(child.pid)
+    return found
+
+
 def test_an_interruption_ends_the_process(tmp_path: Path) -> None:
     location = TableLocation("abfss://ws@onelake.dfs.fabric.microsoft.com/lake/Tables/t")
     options = {"bearer_token": "token", "allow_http": "true", "timeout": "100s"}
@@ -130,7 +141,7 @@ def test_an_interruption_ends_the_process(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             scan_keys(waiting, 0, [("id",)], examples=5, memory_mb=64, timeout_seconds=200)
         deadline = time.monotonic() + 30
-        while [p for p in psutil.Process().children() if "fabric_assets.tables.key_scan" in p.cmdline()]:
+        while scans():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         release.set()

@@ -70,5 +70,7 @@ def test_an_asset_names_its_table_in_its_definition() -> None:
 
 
 def test_table_and_tables_exclude_each_other() -> None:
-    with pytest.raises(dg.DagsterInvalidDefinitionError, match="asset DimX: `table` and `tables`"):
+    with pytest.raises(
+        dg.DagsterInvalidDefinitionError, match="asset DimX: with `tables`, each table stands in its spec"
+    ):
         notebook_asset("DimX", notebook="LoadDimX", table="A.b", tables=[dg.AssetSpec("a")])
