@@ -228,8 +228,7 @@ class FabricResource(dg.ConfigurableResource):
             item=item,
             item_type=item_type,
             job_type=job_type,
-            workspace=workspace or connection.workspace,
-            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **_place(connection, workspace, asset),
             **job,
         )
         control = self._control(connection)
@@ -263,8 +262,7 @@ class FabricResource(dg.ConfigurableResource):
         request = SemanticModelRefresh(
             asset=asset,
             semantic_model=semantic_model,
-            workspace=workspace or connection.workspace,
-            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **_place(connection, workspace, asset),
             **job,
         )
         control, power_bi = self._control(connection), self._power_bi(connection)
@@ -295,8 +293,7 @@ class FabricResource(dg.ConfigurableResource):
         connection = self._connection()
         request = SqlEndpointRefresh(
             asset=asset,
-            workspace=workspace or connection.workspace,
-            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **_place(connection, workspace, asset),
             **refresh,
         )
         control = self._control(connection)
@@ -319,8 +316,7 @@ class FabricResource(dg.ConfigurableResource):
         request = NotebookJob(
             asset=asset,
             notebook=self.notebook_name(notebook),
-            workspace=workspace or connection.workspace,
-            workspace_configured_in=f"asset {asset}" if workspace else connection.configured_in,
+            **_place(connection, workspace, asset),
             **job,
         )
         control = self._control(connection)
@@ -363,3 +359,10 @@ class FabricResource(dg.ConfigurableResource):
             calls_per_minute=self.calls_per_minute,
             quota_share=self.quota_share,
         )
+
+
+def _place(connection: Connection, workspace: str | None, asset: str) -> dict[str, Any]:
+    """The workspace of a job, and where it was written."""
+    if workspace:
+        return {"workspace": workspace, "workspace_configured_in": f"asset {asset}"}
+    return {"workspace": connection.workspace, "workspace_configured_in": connection.configured_in}

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from fabric_assets.commands.output import CommandError, note, say
+from fabric_assets.commands.place_options import add_module_option, add_workspace_option
 
 if TYPE_CHECKING:
     from fabric_assets.commands.code_location import CodeLocation
@@ -21,14 +22,8 @@ def add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Looks at configuration, credentials, workspace, role, the notebook of each asset, quota and the "
         "local engine, and says for each what is right, or how to mend it. Exit code 1 if there is a problem, else 0.",
     )
-    parser.add_argument(
-        "--workspace", metavar="NAME", help="workspace, name or GUID (default: the configured one)"
-    )
-    parser.add_argument(
-        "--module",
-        metavar="M",
-        help="module (or .py file) of the code location (default: the one of workspace.yaml or dg.toml)",
-    )
+    add_workspace_option(parser)
+    add_module_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--all", action="store_true", help="read all notebooks, however many there are")
     contract = parser.add_argument_group("the contract")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fabric_assets.commands.output import CommandError, note, say
+from fabric_assets.commands.place_options import add_module_option
 
 if TYPE_CHECKING:
     from fabric_assets.commands.running_progress import AssetState, RunProgress
@@ -38,11 +39,7 @@ def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="value of one argument; may be repeated",
     )
     parser.add_argument("--plain", action="store_true", help="print lines instead of a live table")
-    parser.add_argument(
-        "--module",
-        metavar="M",
-        help="module (or .py file) of the code location (default: the one of workspace.yaml or dg.toml)",
-    )
+    add_module_option(parser)
     parser.set_defaults(run=run_assets)
 
 

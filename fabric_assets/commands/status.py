@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fabric_assets.commands.output import CommandError, UsageError, note, say
+from fabric_assets.commands.place_options import add_module_option, add_workspace_option
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -38,14 +39,8 @@ def add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Shows the job instances of the workspace, running and recent: status, duration, who started them, "
         "and for which asset. Exit code 1 if the workspace cannot be read, else 0.",
     )
-    parser.add_argument(
-        "--workspace", metavar="NAME", help="workspace, name or GUID (default: the configured one)"
-    )
-    parser.add_argument(
-        "--module",
-        metavar="M",
-        help="module (or .py file) of the code location (default: the one of workspace.yaml or dg.toml)",
-    )
+    add_workspace_option(parser)
+    add_module_option(parser)
     parser.add_argument(
         "--hours", type=float, default=24.0, metavar="N", help="how far to look back (default: 24)"
     )

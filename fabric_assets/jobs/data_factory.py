@@ -32,7 +32,7 @@ from fabric_assets.client.retry import notice
 from fabric_assets.jobs.capacity_queue import CapacityQueue
 from fabric_assets.jobs.execution import JobExecution
 from fabric_assets.jobs.job import Job, JobLimits, JobOutcome, Tell
-from fabric_assets.jobs.job_service import ListedIn
+from fabric_assets.jobs.job_service import ClientJobService
 from fabric_assets.jobs.ledger import Ledger
 from fabric_assets.jobs.watcher import Watcher
 
@@ -163,7 +163,7 @@ class FactoryCompletions:
         return _job_instance(run, None)
 
 
-class DataFactoryService:
+class DataFactoryService(ClientJobService[DataFactoryClient]):
     """The runs of one pipeline. See ``JobService``.
 
     Args:
@@ -175,14 +175,11 @@ class DataFactoryService:
 
     service = "Azure Data Factory"
     workspace: Workspace | None = None
-    listed_in: ListedIn = "nowhere"
-    shares_session = False
-    session: str | None = None
 
     def __init__(
         self, client: DataFactoryClient, job: PipelineJob, portal_url: str | None, since: datetime
     ) -> None:
-        self._client = client
+        super().__init__(client)
         self._job = job
         self._portal_url = portal_url
         self._since = since
@@ -196,31 +193,18 @@ class DataFactoryService:
             job.pipeline.lower(),
         )
 
-    def service_now(self) -> datetime:
-        """See ``JobService``."""
-        return self._client.service_now()
-
-    @property
-    def clock_uncertainty(self) -> timedelta:
-        """See ``JobService``."""
-        return self._client.clock_uncertainty
-
-    def vcores(self, node_vcores: int) -> int | None:
-        """See ``JobService``. It is no load of a Fabric capacity."""
-        return None
-
     async def start(self, on_sending: Callable[[bool], None]) -> Accepted:
         """See ``JobService``."""
         try:
-            return await self._client.start_pipeline_run(
+            return await self.client.start_pipeline_run(
                 self._job.pipeline, self._job.parameters, on_sending=on_sending
             )
         except FabricNotFoundError as error:
-            raise await not_there(self._client, self._job.pipeline, error) from error
+            raise await not_there(self.client, self._job.pipeline, error) from error
 
     async def read(self, job_instance_id: str, urgency: Urgency) -> JobReading:
         """See ``JobService``. A failure is read with the activity that failed."""
-        run, retry_after_seconds = await self._client.get_pipeline_run(job_instance_id, urgency=urgency)
+        run, retry_after_seconds = await self.client.get_pipeline_run(job_instance_id, urgency=urgency)
         failed = await self._failed_activity(run) if run.job_status == FAILED else None
         details = JobDetails(more=self._more(run, failed)) if run.has_ended else None
         return JobReading(_job_instance(run, failed), retry_after_seconds, details)
@@ -231,7 +215,7 @@ class DataFactoryService:
 
     async def list_job_instances(self) -> list[JobInstance]:
         """See ``JobService``. Only those that a request like ours started: no trigger, no pipeline, our parameters."""
-        runs = await self._client.query_pipeline_runs(
+        runs = await self.client.query_pipeline_runs(
             self._since - _CHANGED_BEFORE_START, pipelines=(self._job.pipeline,)
         )
         return [
@@ -242,19 +226,19 @@ class DataFactoryService:
 
     async def cancel(self, job_instance_id: str) -> bool:
         """See ``JobService``."""
-        return await self._client.cancel_pipeline_run(job_instance_id)
+        return await self.client.cancel_pipeline_run(job_instance_id)
 
     def links(self, job_instance_id: str) -> Mapping[str, str]:
         """See ``JobService``. The paths are those that Data Factory Studio has in the browser."""
-        return pipeline_links(self._client, self._portal_url, self._job.pipeline, job_instance_id)
+        return pipeline_links(self.client, self._portal_url, self._job.pipeline, job_instance_id)
 
     def _more(self, run: PipelineRun, failed: ActivityRun | None) -> dict[str, Any]:
-        return run_details(self._client, run) | ({} if failed is None else {"failedActivity": failed.name})
+        return run_details(self.client, run) | ({} if failed is None else {"failedActivity": failed.name})
 
     async def _failed_activity(self, run: PipelineRun) -> ActivityRun | None:
         """The activity that failed first: those that contain it fail after it."""
         try:
-            activities = await self._client.query_activity_runs(
+            activities = await self.client.query_activity_runs(
                 run.id, patience_seconds=_DETAILS_WITHIN_SECONDS
             )
         except FabricError:

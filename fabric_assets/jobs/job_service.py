@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 from urllib.parse import quote
 
 from fabric_assets.client.fabric_client import FabricClient, JobReading
 from fabric_assets.client.models import Accepted, Item, JobDetails, JobInstance, Workspace
 from fabric_assets.client.quota import Urgency
+from fabric_assets.client.service_client import ServiceClient
 from fabric_assets.jobs.job import ItemJob
 
 ListedIn = Literal["sessions", "item", "nowhere"]
@@ -92,7 +93,38 @@ class JobService(Protocol):
         ...
 
 
-class ItemJobService:
+C = TypeVar("C", bound=ServiceClient)
+
+
+class ClientJobService(Generic[C]):
+    """What the services of all clients share; see ``JobService``. No list shows what they run, and it takes no vCores.
+
+    Args:
+        client: the open client.
+    """
+
+    listed_in: ListedIn = "nowhere"
+    shares_session = False
+    session: str | None = None
+
+    def __init__(self, client: C) -> None:
+        self.client = client
+
+    def service_now(self) -> datetime:
+        """See ``JobService``."""
+        return self.client.service_now()
+
+    @property
+    def clock_uncertainty(self) -> timedelta:
+        """See ``JobService``."""
+        return self.client.clock_uncertainty
+
+    def vcores(self, node_vcores: int) -> int | None:
+        """See ``JobService``."""
+        return None
+
+
+class ItemJobService(ClientJobService[FabricClient]):
     """The job instances of an item in Fabric, on the generic routes. See ``JobService``.
 
     Args:
@@ -104,13 +136,11 @@ class ItemJobService:
     """
 
     service = "Fabric"
-    shares_session = False
-    session: str | None = None
 
     def __init__(
         self, client: FabricClient, workspace: Workspace, item: Item, job: ItemJob, portal_url: str | None
     ) -> None:
-        self.client = client
+        super().__init__(client)
         self.workspace: Workspace | None = workspace
         self.item = item
         self._job = job
@@ -119,16 +149,7 @@ class ItemJobService:
         self.label = f"{_LABELS.get(item.type, item.type or 'item')} {item.display_name!r}"
         self.place = f"workspace {workspace.display_name!r} ({workspace.id})"
         self.lock_names: tuple[str, ...] = (client.api_url, *self._ids)
-        self.listed_in: ListedIn = "item" if item.type in _WITHOUT_SESSION else "sessions"
-
-    def service_now(self) -> datetime:
-        """See ``JobService``."""
-        return self.client.service_now()
-
-    @property
-    def clock_uncertainty(self) -> timedelta:
-        """See ``JobService``."""
-        return self.client.clock_uncertainty
+        self.listed_in = "item" if item.type in _WITHOUT_SESSION else "sessions"
 
     def vcores(self, node_vcores: int) -> int | None:
         """See ``JobService``. What the items of other types take up is not told by their settings."""

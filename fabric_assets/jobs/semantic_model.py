@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +25,7 @@ from fabric_assets.client.power_bi_client import ModelRefresh, PowerBiClient
 from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import notice
 from fabric_assets.jobs.job import Job
-from fabric_assets.jobs.job_service import ListedIn
+from fabric_assets.jobs.job_service import ClientJobService
 
 REFRESH = "refresh"
 """Name of the ``ModelRefresh`` among a job outcome's details."""
@@ -66,7 +65,7 @@ class SemanticModelRefresh(Job):
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
-class SemanticModelService:
+class SemanticModelService(ClientJobService[PowerBiClient]):
     """The refreshes of one semantic model. See ``JobService``.
 
     Args:
@@ -81,9 +80,6 @@ class SemanticModelService:
     """
 
     service = "Power BI"
-    listed_in: ListedIn = "nowhere"
-    shares_session = False
-    session: str | None = None
 
     def __init__(
         self,
@@ -93,7 +89,7 @@ class SemanticModelService:
         body: Mapping[str, Any],
         portal_url: str | None,
     ) -> None:
-        self._client = client
+        super().__init__(client)
         self._body = body
         self._ids = (workspace.id, model.id)
         self._portal_url = portal_url
@@ -105,24 +101,11 @@ class SemanticModelService:
         self.refusal: FabricApiError | None = None
         self._latest: ModelRefresh | None = None
 
-    def service_now(self) -> datetime:
-        """See ``JobService``."""
-        return self._client.service_now()
-
-    @property
-    def clock_uncertainty(self) -> timedelta:
-        """See ``JobService``."""
-        return self._client.clock_uncertainty
-
-    def vcores(self, node_vcores: int) -> int | None:
-        """See ``JobService``. It takes up no Spark vCores."""
-        return None
-
     async def start(self, on_sending: Callable[[bool], None]) -> Accepted:
         """See ``JobService``."""
         self.refusal = None
         try:
-            return await self._client.start_refresh(*self._ids, self._body, on_sending=on_sending)
+            return await self.client.start_refresh(*self._ids, self._body, on_sending=on_sending)
         except FabricApiError as error:
             if error.status_code in _REFUSED:
                 self.refusal = error
@@ -130,7 +113,7 @@ class SemanticModelService:
 
     async def read(self, job_instance_id: str, urgency: Urgency) -> JobReading:
         """See ``JobService``."""
-        reading = await self._client.get_refresh(*self._ids, job_instance_id, urgency=urgency)
+        reading = await self.client.get_refresh(*self._ids, job_instance_id, urgency=urgency)
         refresh = reading.refresh
         status = job_status(refresh)
         if status == FAILED and not refresh.errors:
@@ -181,12 +164,12 @@ class SemanticModelService:
 
     async def list_refreshes(self) -> tuple[ModelRefresh, ...]:
         """The model's refreshes, whoever started them, newest first."""
-        return await self._client.list_refreshes(*self._ids)
+        return await self.client.list_refreshes(*self._ids)
 
     async def cancel(self, job_instance_id: str) -> bool:
         """See ``JobService``."""
         try:
-            await self._client.cancel_refresh(*self._ids, job_instance_id)
+            await self.client.cancel_refresh(*self._ids, job_instance_id)
         except FabricNotFoundError:
             raise
         except FabricApiError as error:
