@@ -75,7 +75,9 @@ class Reader:
             return await work
         except asyncio.CancelledError:
             self._interrupted = True
+            ended.set()  # a cancel that meets the end of a wait is lost
             reading.cancel()
+            await asyncio.wait({reading})  # two that read at once would tell messages twice
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LONGEST_INTERRUPTED_SECONDS):
                     await self._read(last=True)

@@ -186,6 +186,42 @@ def test_a_cancel_ends_the_reading_and_goes_on() -> None:
     assert cleaned
 
 
+def test_after_a_cancel_only_one_reads() -> None:
+    class Slow:
+        """A stream whose reads take their time to be given up."""
+
+        def __init__(self) -> None:
+            self.reading = self.most_at_once = 0
+            self.begun = asyncio.Event()
+
+        async def more(self, *, last: bool) -> bytes:
+            self.reading += 1
+            self.most_at_once = max(self.most_at_once, self.reading)
+            self.begun.set()
+            try:
+                if not last:
+                    await asyncio.sleep(60)
+                return b""
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.05)
+                raise
+            finally:
+                self.reading -= 1
+
+    async def cancelled() -> Slow:
+        stream = Slow()
+        reader = Reader(stream, Told(), poll_seconds=0.001, last_messages_seconds=0.0, handled=lambda: 0)
+        work = asyncio.create_task(reader.alongside(asyncio.sleep(60)))
+        await stream.begun.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        return stream
+
+    stream = asyncio.run(cancelled())
+    assert (stream.most_at_once, stream.reading) == (1, 0)
+
+
 def test_the_reader_waits_for_the_step_that_handles_the_messages() -> None:
     lines = [str(number) for number in range(3 * AT_ONCE)]
 
