@@ -201,10 +201,11 @@ def test_after_a_cancel_only_one_reads() -> None:
             try:
                 if not last:
                     await asyncio.sleep(60)
-                return b""
             except asyncio.CancelledError:
                 await asyncio.sleep(0.05)
                 raise
+            else:
+                return b""
             finally:
                 self.reading -= 1
 
