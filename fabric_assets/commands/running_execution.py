@@ -67,7 +67,8 @@ def execute(
         follower.start()
         try:
             for _ in execute_run_iterator(job, run, instance):
-                pass
+                # An executor that is interrupted says so before Dagster asks whether anybody wanted it to be.
+                follower.look_for_signals()
         except dg.DagsterExecutionInterruptedError:
             follower.interrupted = True
         finally:
@@ -120,22 +121,32 @@ class _Follower(threading.Thread):
         self._cursor: str | None = None
         self._over = threading.Event()
         self.interrupted = False
+        self._looking_for_signals = threading.Lock()
         self._error: Exception | None = None
 
     def run(self) -> None:
         """Look until the run is over."""
         try:
             while not self._over.wait(_LOOK_SECONDS):
-                self._look_for_signals()
+                self.look_for_signals()
                 self._look()
         except Exception as error:  # noqa: BLE001 -- it must not end the run, which goes on without a display
             self._error = error
+
+    def look_for_signals(self) -> None:
+        """If one has arrived, say so, and ask to cancel the run: it then ends as cancelled, not as failed."""
+        with self._looking_for_signals, contextlib.suppress(BlockingIOError):
+            arrived = self._signals.recv(64)
+            if self.interrupted or not {signal.SIGINT, signal.SIGTERM} & set(arrived):
+                return
+            self.interrupted = True
+            self._display.say("interrupted: cancelling what runs in Fabric ...")
+            self._instance.report_run_canceling(self._run, message="Interrupted at the command line.")
 
     def finish(self) -> None:
         """Show the last events."""
         self._over.set()
         self.join()
-        self._look_for_signals()
         if self._error is not None:
             self._display.say(f"the progress could not be shown to its end: {self._error}")
         self._look()
@@ -148,13 +159,3 @@ class _Follower(threading.Thread):
             self._display.update(self._progress, lines)
             if not found.has_more:
                 return
-
-    def _look_for_signals(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            arrived = self._signals.recv(64)
-            if self.interrupted or not {signal.SIGINT, signal.SIGTERM} & set(arrived):
-                return
-            self.interrupted = True
-            self._display.say("interrupted: cancelling what runs in Fabric ...")
-            # So that the run ends as cancelled, not as failed.
-            self._instance.report_run_canceling(self._run, message="Interrupted at the command line.")

@@ -1,7 +1,7 @@
 """A folder to run commands in, with a code location of its own."""
 
+import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +18,7 @@ from fabric_assets import cli
 from fabric_assets.local import ServedFabric
 
 DEADLINE_SECONDS = 90
+_NUMBERS = itertools.count(1)
 _BEGINNING = """
 import dagster as dg
 from fabric_assets import DataFactoryResource, FabricResource, fabric_executor, notebook_asset
@@ -35,7 +36,6 @@ class Place:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
         self._monkeypatch = monkeypatch
-        self._number = 0
 
     def use(self, fabric: ServedFabric) -> None:
         """Let the environment mean this Fabric."""
@@ -59,8 +59,8 @@ class Place:
         data_factory: str | None = None,
     ) -> None:
         """Write the code location: statements that set ``assets``; ``data_factory`` are that resource's fields."""
-        self._number += 1
-        name = f"place_{os.getpid()}_{id(self)}_{self._number}"
+        # Of this process alone: Python keeps modules by their names.
+        name = f"place_{next(_NUMBERS)}"
         more = "" if data_factory is None else f', "data_factory": DataFactoryResource({data_factory})'
         ending = f"""
 resources = {{"fabric": FabricResource({fields}){more}}}
@@ -79,9 +79,9 @@ defs = dg.Definitions(assets=assets, resources=resources, executor={executor})
         self.set(DAGSTER_HOME=str(home))
         return home
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Run a command in a process of its own."""
-        program = "import sys; from fabric_assets.cli import main; sys.exit(main(sys.argv[1:]))"
+    def start(self, *arguments: str, before: str = "pass") -> "subprocess.Popen[str]":
+        """Run a command in a process of its own, after the statement ``before``."""
+        program = f"{before}\nimport sys; from fabric_assets.cli import main; sys.exit(main(sys.argv[1:]))"
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             stdout=subprocess.PIPE,

@@ -225,13 +225,23 @@ def test_a_code_location_that_fails(place: Place, capfd: pytest.CaptureFixture[s
     assert "ZeroDivisionError: division by zero" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_cancels_what_runs(simulate: Simulate, place: Place, number: signal.Signals) -> None:
+# A display that never looks: the run itself must see the signal.
+SLOW_DISPLAY = "import fabric_assets.commands.running_execution as r; r._LOOK_SECONDS = 60"
+
+
+@pytest.mark.parametrize(
+    ("number", "before"),
+    [(signal.SIGINT, "pass"), (signal.SIGTERM, "pass"), (signal.SIGINT, SLOW_DISPLAY)],
+    ids=["SIGINT", "SIGTERM", "slow display"],
+)
+def test_an_interruption_cancels_what_runs(
+    simulate: Simulate, place: Place, number: signal.Signals, before: str
+) -> None:
     fabric = simulate(notebooks=NOTEBOOKS, job_instances=[{"never_ends": True}])
     place.use(fabric)
     place.define("assets = [notebook_asset(n, notebook=n) for n in ('Orders', 'Sales')]")
     place.dagster_home()
-    process = place.start("run", "*")
+    process = place.start("run", "*", before=before)
     wait_for("running", lambda: len(fabric.started) == 2 and statuses(fabric) == ["InProgress"] * 2)
 
     process.send_signal(number)
