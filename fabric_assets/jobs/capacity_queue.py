@@ -33,6 +33,7 @@ _GROWTH = 0.1
 _DECREASE = 0.9
 _PROBE_GROWTH = 1.5
 _LONGEST_IN_SHORTEST_PROBES = 10.0
+_TOGETHER_SECONDS = 10.0
 
 
 def capacity_vcores(capacity: str | None) -> int | None:
@@ -71,8 +72,26 @@ class Place:
     given_back: bool = False
 
 
+@dataclass(frozen=True, order=True)
+class Ticket:
+    """Whose turn is first; a job keeps it when it must start again.
+
+    Attributes:
+        batch: jobs that came together have the same.
+        brevity: among them the one that is likely to take longest goes first, as that packs them best: minus its
+            expected seconds; minus infinity if it has no past.
+        number: and then the one that came first.
+    """
+
+    batch: int
+    brevity: float
+    number: int
+
+
 class CapacityQueue:
     """Lets jobs onto a capacity in the order of their coming, as long as their vCores fit.
+
+    Those that came within ten seconds came together: as long as they wait, the longest of them is the next.
 
     What others use on the same capacity is not known. It shows when a start finds no room: then no more is tried at
     once than has just fitted, and a little more again from time to time.
@@ -89,8 +108,10 @@ class CapacityQueue:
         self._shortest_probe_seconds = self._probe_seconds = probe_seconds
         self._in_use = 0
         self._cuts = 0
-        self._waiting: list[tuple[int, Place, asyncio.Future[None]]] = []
-        self._tickets = itertools.count()
+        self._waiting: list[tuple[Ticket, Place, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+        self._batch = 0
+        self._batch_began = -math.inf
         self._users: Counter[str] = Counter()
         self._probe: asyncio.TimerHandle | None = None
 
@@ -99,14 +120,22 @@ class CapacityQueue:
         """Whether a job waits for the room of another one."""
         return bool(self._waiting)
 
-    def ticket(self) -> int:
-        """A number that says whose turn is first; a job keeps it when it must start again."""
-        return next(self._tickets)
+    def ticket(self, expected_seconds: float | None = None) -> Ticket:
+        """A place in the order for a job that comes now.
+
+        Args:
+            expected_seconds: how long it may take, from its past; ``None``: not known.
+        """
+        now = time.monotonic()
+        if now - self._batch_began > _TOGETHER_SECONDS:
+            self._batch, self._batch_began = self._batch + 1, now
+        brevity = -math.inf if expected_seconds is None else -expected_seconds
+        return Ticket(self._batch, brevity, next(self._numbers))
 
     @asynccontextmanager
     async def place(
         self,
-        ticket: int,
+        ticket: Ticket,
         vcores: int,
         *,
         session: str | None = None,
@@ -157,7 +186,7 @@ class CapacityQueue:
             longest = self._shortest_probe_seconds * _LONGEST_IN_SHORTEST_PROBES
             self._probe_seconds = min(self._probe_seconds * _PROBE_GROWTH, longest)
 
-    async def _wait(self, ticket: int, place: Place, tell: Tell | None) -> None:
+    async def _wait(self, ticket: Ticket, place: Place, tell: Tell | None) -> None:
         admitted = asyncio.get_running_loop().create_future()
         if tell is not None:
             position = 1 + sum(

@@ -19,7 +19,7 @@ from fabric_assets.client.quota import Urgency
 from fabric_assets.client.retry import is_capacity_full
 from fabric_assets.jobs.cancelling import Cancelling
 from fabric_assets.jobs.capacity import CapacityPatience
-from fabric_assets.jobs.capacity_queue import CapacityQueue, Place
+from fabric_assets.jobs.capacity_queue import CapacityQueue, Place, Ticket
 from fabric_assets.jobs.ending import outcome_of
 from fabric_assets.jobs.job import ItemJob, Job, JobLimits, JobOutcome, Tell
 from fabric_assets.jobs.job_service import JobService
@@ -73,7 +73,7 @@ class JobExecution:
 
     async def to_the_end(self) -> JobOutcome:
         """Start it and wait for its end. Raises what ``JobControl.run`` documents."""
-        ticket = self._queue.ticket()
+        ticket = self._queue.ticket(self._job.expected_seconds)
         while True:
             async with self._place(ticket) as place:
                 no_room = await self._start_and_watch()
@@ -90,7 +90,7 @@ class JobExecution:
             return await outcome_of(self._seen, self._service, self._job, self._tell)
 
     @asynccontextmanager
-    async def _place(self, ticket: int) -> AsyncIterator[Place | None]:
+    async def _place(self, ticket: Ticket) -> AsyncIterator[Place | None]:
         """A place on the capacity. What runs already, started by an earlier process, needs to be watched now."""
         remaining_seconds = self._capacity.remaining_seconds
         vcores = self._service.vcores(self._limits.node_vcores)

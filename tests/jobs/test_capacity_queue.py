@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,9 +34,14 @@ class Capacity:
         self.said.append(text)
 
     async def job(
-        self, name: str, vcores: int = 8, seconds: float = 0.02, session: str | None = None
+        self,
+        name: str,
+        vcores: int = 8,
+        seconds: float = 0.02,
+        session: str | None = None,
+        expected: float | None = None,
     ) -> None:
-        ticket = self.queue.ticket()
+        ticket = self.queue.ticket(expected)
         while True:
             async with self.queue.place(ticket, vcores, session=session, tell=self.tell) as place:
                 await asyncio.sleep(0.005)  # the service's answer
@@ -49,6 +55,38 @@ class Capacity:
                 await asyncio.sleep(seconds)
                 self.running -= place.vcores
                 return
+
+
+def test_of_those_that_came_together_the_longest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+    monkeypatch.setattr(
+        "fabric_assets.jobs.capacity_queue.time", SimpleNamespace(monotonic=lambda: float(now[0]))
+    )
+    capacity = Capacity(CapacityQueue(8, 1.0), 8)
+
+    async def work() -> None:
+        jobs = []
+        # "h" finds the capacity free; "i" comes later, and waits for its turn however long it takes.
+        comings = [
+            ("h", 1, 0),
+            ("a", 20, 0),
+            ("b", 60, 1),
+            ("c", None, 2),
+            ("d", 60, 3),
+            ("e", 30, 9),
+            ("i", 99, 11),
+        ]
+        for name, expected, at in comings:
+            now[0] = at
+            jobs.append(asyncio.ensure_future(capacity.job(name, expected=expected)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*jobs)
+
+    run(work())
+    assert "".join(capacity.let_in) == "hcbdeai"
+    assert [line.split(";")[0] for line in capacity.said if "position" in line] == [
+        f"waits for 8 vCores at position {position} of the queue" for position in (1, 1, 1, 3, 4, 6)
+    ]
 
 
 def test_jobs_wait_in_order_until_their_vcores_fit() -> None:
