@@ -12,6 +12,9 @@ import yaml
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher.base import RunLauncher
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.models import k8s_snake_case_dict
+from kubernetes import client
 
 from fabric_assets import FabricResource
 from tests.deploy.deployment import DAGSTER_YAML, ROOT
@@ -74,21 +77,12 @@ def launcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: dict[str, 
 
 
 def test_dockers_launcher_accepts_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip(
-        "dagster_docker", reason="dagster-docker is in the image, not in the development setup"
-    )
-
     made = launcher(monkeypatch, tmp_path, DAGSTER["run_launcher"])
 
     assert made.supports_check_run_worker_health  # else run monitoring would miss a run worker that is gone
 
 
 def test_kubernetes_launcher_accepts_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip("dagster_k8s", reason="dagster-k8s is in the image, not in the development setup")
-    from dagster_k8s import K8sRunLauncher
-    from dagster_k8s.models import k8s_snake_case_dict
-    from kubernetes import client
-
     values = HELM["runLauncher"]["config"]["k8sRunLauncher"]
     run = values["runK8sConfig"]
     # Raw Kubernetes settings stay as they are below the names of their parts.
