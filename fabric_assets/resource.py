@@ -83,7 +83,8 @@ class FabricResource(dg.ConfigurableResource):
     capacity: str | None = Field(
         default=None,
         description="The Fabric capacity: an SKU such as F8, or its number of Spark vCores. Notebooks wait in the "
-        "order of their coming until their vCores fit. Unset: as many at once as find room.",
+        "order of their coming until their vCores fit; of those that came together the longest goes first. Unset: as "
+        "many at once as find room.",
     )
     node_vcores: int = Field(
         default=8,
