@@ -14,6 +14,7 @@ from fabric_assets.lineage.config import LookupRule, WriterRule
 from fabric_assets.lineage.frame_calls import column_method, frame_attribute, frame_method, is_frame_method
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.functions import call_function, parameter_names
+from fabric_assets.lineage.inheritance import super_attribute, superclass
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.ipython_calls import run_magic, shell_call
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
@@ -41,6 +42,7 @@ from fabric_assets.lineage.values import (
     Partial,
     Reader,
     SqlConnection,
+    Super,
     TableWriter,
     Template,
     Text,
@@ -72,6 +74,11 @@ def attribute(interpreter: Interpreter, owner: Any, name: str) -> Any:
         if owner.name == "notebookutils.runtime" and name == "context":
             return library_calls.runtime_context(interpreter)
         return spark_calls.lib_attribute(owner, name)
+    if name in ("__name__", "__qualname__") and isinstance(owner, Function | Decorated | ClassValue):
+        named = owner.original if isinstance(owner, Decorated) else owner
+        return Const(named.name) if named is not None else Unknown()
+    if isinstance(owner, Super):
+        return super_attribute(interpreter, owner, name)
     if isinstance(owner, Instance | ClassValue):
         found = attribute_of(interpreter, owner, name)
         if found is not None:
@@ -269,6 +276,8 @@ def _library(
                     "if it writes tables, declare it in `writers`"
                 )
             return library_calls.opaque_call(interpreter, arguments, keywords)
+        if rest == "super":
+            return superclass(interpreter, arguments)
         return call_builtin(interpreter, rest, arguments, keywords)
     if top == "ipython":
         return shell_call(interpreter, rest, arguments)

@@ -7,7 +7,6 @@ from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of
 from fabric_assets.lineage.values import (
     AUTO,
-    Bound,
     ClassValue,
     Const,
     Decorated,
@@ -144,29 +143,24 @@ def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) ->
     if name in ("__dict__", "_asdict"):
         fields = as_dictionary(owner)
         return fields if name == "__dict__" else Partial(Lib("copy.copy"), (fields,))
-    found = owner.cls.lookup(name) if owner.cls is not None else None
+    if name == "__class__" and owner.cls is not None:
+        return owner.cls
+    return bound_to(interpreter, owner, owner.cls.lookup(name) if owner.cls is not None else None)
+
+
+def bound_to(interpreter: Interpreter, owner: Instance | ClassValue, found: Any | None) -> Any | None:
+    """What an attribute of a class is when an object (or, of a class method, a class) is asked for it."""
+    cls = owner.cls if isinstance(owner, Instance) else owner
     if isinstance(found, Decorated):
-        return (
-            found if "staticmethod" in getattr(found.original, "decorators", ()) else Partial(found, (owner,))
-        )
-    if isinstance(found, Function):
-        if "staticmethod" in found.decorators:
-            return found
-        if "classmethod" in found.decorators:
-            return Partial(found, (owner.cls,))
-        if "property" in found.decorators or "cached_property" in found.decorators:
-            return call_function(interpreter, found, [owner], {})
-        return Partial(found, (owner,))
-    return found
-
-
-def parent(interpreter: Interpreter) -> Any:
-    """What ``super()`` gives in the method that is being followed."""
-    owner = interpreter.owners[-1] if interpreter.owners else None
-    instance = interpreter.lookup("self")
-    if isinstance(owner, ClassValue) and isinstance(instance, Instance):
-        return Instance(instance.attributes, ClassValue("super", {}, owner.bases))
-    return Bound(Unknown(), "super")
+        is_static = "staticmethod" in getattr(found.original, "decorators", ())
+        return found if is_static else Partial(found, (owner,))
+    if not isinstance(found, Function) or "staticmethod" in found.decorators:
+        return found
+    if "classmethod" in found.decorators:
+        return Partial(found, (cls,))
+    if "property" in found.decorators or "cached_property" in found.decorators:
+        return call_function(interpreter, found, [owner], {})
+    return Partial(found, (owner,))
 
 
 def as_dictionary(value: Instance) -> Mapping:

@@ -4,19 +4,9 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, from_key, put
 from fabric_assets.lineage.possibilities import one_of, options_of
-from fabric_assets.lineage.values import (
-    NO_GUARD,
-    NO_KEY,
-    Const,
-    Function,
-    Items,
-    Mapping,
-    Unknown,
-    as_key,
-    find_entry,
-    from_key,
-)
+from fabric_assets.lineage.values import NO_GUARD, Const, Function, Items, Mapping, Unknown
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -150,6 +140,8 @@ def _entry(owner: Mapping, arguments: list[Any], *, stores: bool) -> Any:
     for guard, key in options_of(arguments[0]):
         found = find_entry(owner, key)
         if as_key(key) is NO_KEY:
+            if stores:
+                put(owner, key, default)
             values = list(owner.entries.values())
             if values and owner.complete and all(isinstance(v, Function | Mapping | Frame) for v in values):
                 options += [(guard, value) for value in values]

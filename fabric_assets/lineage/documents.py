@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from fabric_assets.lineage.values import Const, Unknown, from_python, to_python
+from fabric_assets.lineage.plain import from_python, to_python
+from fabric_assets.lineage.values import Const, Unknown
 
 MAX_DOCUMENT = 100_000
 """Longer texts (characters) are not read."""

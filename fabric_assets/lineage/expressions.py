@@ -10,10 +10,10 @@ from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.objects import make_entry, operated_object
 from fabric_assets.lineage.operations import compared, described, element, operated, sliced
+from fabric_assets.lineage.plain import put, text_of
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of, without_empty
 from fabric_assets.lineage.strings import format_value
 from fabric_assets.lineage.values import (
-    NO_KEY,
     Const,
     Items,
     Lib,
@@ -21,9 +21,7 @@ from fabric_assets.lineage.values import (
     Scope,
     Text,
     Unknown,
-    as_key,
     concatenate,
-    text_of,
     unwrapped,
 )
 
@@ -182,24 +180,18 @@ def _items(interpreter: Interpreter, node: ast.List | ast.Tuple | ast.Set) -> An
 
 
 def _dictionary(interpreter: Interpreter, node: ast.Dict) -> Any:
-    entries: dict[Any, Any] = {}
-    complete = True
+    made = Mapping({})
     for key_node, value_node in zip(node.keys, node.values, strict=True):
         value = interpreter.evaluate(value_node)
         if key_node is None:
             for _, option in options_of(value):
                 if isinstance(option, Mapping):
-                    entries.update(option.entries)
-                    complete = complete and option.complete
-                else:
-                    complete = False
+                    made.entries.update(option.entries)
+                made.complete = made.complete and isinstance(option, Mapping) and option.complete
             continue
         for _, key in options_of(interpreter.evaluate(key_node)):
-            if as_key(key) is not NO_KEY:
-                entries[as_key(key)] = value
-            else:
-                complete = False
-    return Mapping(entries, complete)
+            put(made, key, value)
+    return made
 
 
 def _attribute(interpreter: Interpreter, node: ast.Attribute) -> Any:
@@ -265,19 +257,14 @@ def _comprehension(interpreter: Interpreter, node: ast.ListComp | ast.SetComp | 
 
 
 def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp) -> Any:
-    entries: dict[Any, Any] = {}
-    unknown_key = False
+    made = Mapping({})
 
     def add() -> None:
-        nonlocal unknown_key
-        key, value = interpreter.evaluate(node.key), interpreter.evaluate(node.value)
-        if as_key(key) is not NO_KEY:
-            entries[as_key(key)] = value
-        else:
-            unknown_key = True
+        put(made, interpreter.evaluate(node.key), interpreter.evaluate(node.value))
 
     complete = _comprehended(interpreter, node.generators, add)
-    return Mapping(entries, complete and not unknown_key)
+    made.complete = made.complete and complete
+    return made
 
 
 def _comprehended(

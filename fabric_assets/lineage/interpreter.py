@@ -7,10 +7,10 @@ from enum import Enum, auto
 from itertools import count
 from typing import Any
 
+from fabric_assets.lineage.plain import from_key, put
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.values import (
-    NO_KEY,
     ClassValue,
     Const,
     Function,
@@ -23,8 +23,6 @@ from fabric_assets.lineage.values import (
     Scope,
     Text,
     Unknown,
-    as_key,
-    from_key,
 )
 
 MAX_ITERATIONS = 300
@@ -159,10 +157,7 @@ class Interpreter:
         for _, option in options_of(owner):
             self.special(option, "__setitem__", key, value)
             if isinstance(option, Mapping):
-                if as_key(key) is not NO_KEY:
-                    option.entries[as_key(key)] = value
-                else:
-                    option.complete = False
+                put(option, key, value)
             elif isinstance(option, Items):
                 if (
                     isinstance(key, Const)

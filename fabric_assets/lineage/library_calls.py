@@ -8,6 +8,7 @@ from fabric_assets.lineage.frame_calls import FRAME_SIGNS, frame_method, frames_
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.local_rows import frame_of_rows
 from fabric_assets.lineage.notebook_calls import run_multiple, run_one
+from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.spark_calls import delta_call, delta_method
 from fabric_assets.lineage.sql import run_sql
@@ -26,9 +27,9 @@ from fabric_assets.lineage.values import (
     Unknown,
     concatenate,
     default_lakehouse,
-    text_of,
     this_workspace,
 )
+from fabric_assets.lineage.words import words
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -52,6 +53,9 @@ _SOURCES = (
 _SOURCE_NAMES = ("from", "file", "path", "source", "dir", "mountPoint")
 _CONNECTIONS = ("sql", "query", "execute", "from_query", "sql_query", "read_sql", "cursor")
 _DELTA_READERS = ("delta", "deltalake")
+_MADE_OF_DATA = words("""
+    from_arrow from_dataframe from_dict from_dicts from_numpy from_pandas from_records from_repr json_normalize
+""")
 
 
 def call_library(
@@ -108,8 +112,19 @@ def call_library(
     if data is not None:
         return data
     if name.startswith(_EXPRESSIONS) and last[:1].islower():
-        return library_column(last, arguments, keywords)
+        frame = _frame_made(last, arguments, keywords)
+        return library_column(last, arguments, keywords) if frame is None else frame
     return opaque_call(interpreter, arguments, keywords)
+
+
+def _frame_made(name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any | None:
+    """The dataframe that a function of Polars or PySpark makes, ``None`` if it makes a column."""
+    if name in ("broadcast", "collect_all") and arguments:
+        return arguments[0]
+    frames = [frame for value in [*arguments, *keywords.values()] for frame in frames_in(value)]
+    if name == "concat" and frames:
+        return Frame.union(frames)
+    return Frame().opaque(*frames) if frames or name in _MADE_OF_DATA else None
 
 
 def _data_call(
@@ -143,7 +158,7 @@ def unknown_method(
     interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
     """The value of a method call on a value of which nothing is known."""
-    if name in FRAME_SIGNS:
+    if name in FRAME_SIGNS or name.startswith(("to_", "write_", "sink_")):
         return frame_method(interpreter, Frame(), name, arguments, keywords)
     if name.startswith(("read_", "scan_")) and (arguments or keywords):
         return _data_call(interpreter, name, name, arguments, keywords)

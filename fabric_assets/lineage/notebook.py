@@ -12,6 +12,7 @@ from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.expressions import evaluate
 from fabric_assets.lineage.interpreter import Flow, Interpreter
 from fabric_assets.lineage.magics import CellSyntaxError, assigned_names, parse_cell, run_target
+from fabric_assets.lineage.plain import from_python
 from fabric_assets.lineage.results import NotebookLineage, Unresolved
 from fabric_assets.lineage.session import BudgetExceededError, Session
 from fabric_assets.lineage.source import Attached, Cell, NotebookSource
@@ -20,7 +21,7 @@ from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.statements import STATEMENTS
 from fabric_assets.lineage.tables import Catalog, NameResolver
 from fabric_assets.lineage.tsql_magics import magic_options, run_tsql
-from fabric_assets.lineage.values import Const, OneOf, Unknown, from_python
+from fabric_assets.lineage.values import Const, OneOf, Unknown
 
 FindNotebook = Callable[[str], NotebookSource | None]
 MAX_INCLUDES = 12

@@ -5,14 +5,9 @@ from typing import Any
 
 from fabric_assets.lineage.classes import member
 from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.plain import NO_KEY, as_key
 from fabric_assets.lineage.possibilities import map_options, options_of
-from fabric_assets.lineage.values import (
-    NO_KEY,
-    Const,
-    Instance,
-    Mapping,
-    as_key,
-)
+from fabric_assets.lineage.values import Const, Instance, Mapping
 
 _OPERATORS: dict[type, str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv",

@@ -10,11 +10,11 @@ from fabric_assets.lineage.classes import compared_members
 from fabric_assets.lineage.collection_calls import set_operated
 from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, text_of
 from fabric_assets.lineage.possibilities import one_of
 from fabric_assets.lineage.strings import format_percent
 from fabric_assets.lineage.values import (
     MAX_TEXT,
-    NO_KEY,
     Bound,
     ClassValue,
     Const,
@@ -24,11 +24,8 @@ from fabric_assets.lineage.values import (
     Mapping,
     Text,
     Unknown,
-    as_key,
     concatenate,
-    find_entry,
     is_overridable,
-    text_of,
     unwrapped,
 )
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from fabric_assets.lineage.values import Const, Text, Unknown, concatenate, from_python, text_of
+from fabric_assets.lineage.plain import from_python, text_of
+from fabric_assets.lineage.values import Const, Text, Unknown, concatenate
 from fabric_assets.lineage.words import words
 
 _PARTS = words("name stem suffix parent")

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from fabric_assets.lineage.classes import as_dictionary, member, parent, printed
+from fabric_assets.lineage.classes import as_dictionary, member, printed
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.plain import from_key, from_python, put, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.values import (
-    NO_KEY,
     Bound,
     ClassValue,
     Const,
@@ -20,11 +20,6 @@ from fabric_assets.lineage.values import (
     Partial,
     Text,
     Unknown,
-    as_key,
-    from_key,
-    from_python,
-    text_of,
-    to_python,
 )
 
 if TYPE_CHECKING:
@@ -47,8 +42,8 @@ def call_builtin(
         if not arguments:
             return Const("")
         return map_options(text_of, [printed(interpreter, first)], interpreter.session.branches)
-    if name == "super":
-        return parent(interpreter)
+    if name == "type" and len(arguments) == 1:
+        return map_options(_class_of, [first], interpreter.session.branches)
     if name == "isinstance" and len(arguments) == 2:
         return _is_instance(first, arguments[1])
     if name in _COPIES and len(arguments) == 1:
@@ -62,8 +57,10 @@ def call_builtin(
     if name == "dict.fromkeys" and arguments:
         keys, complete = interpreter.iterate(first)
         value = arguments[1] if len(arguments) > 1 else Const(None)
-        known = [as_key(key) for key in keys]
-        return Mapping({key: value for key in known if key is not NO_KEY}, complete and NO_KEY not in known)
+        made = Mapping({}, complete)
+        for key in keys:
+            put(made, key, value)
+        return made
     if name.startswith("str.") and arguments:
         return interpreter.invoke(Bound(first, name.removeprefix("str.")), arguments[1:], keywords)
     if name == "dict":
@@ -104,6 +101,10 @@ def _attribute(interpreter: "Interpreter", owner: Any, name: str, defaults: list
     if found is None:
         return defaults[0] if defaults else Bound(owner, name)
     return found
+
+
+def _class_of(value: Any) -> Any:
+    return value.cls if isinstance(value, Instance) and value.cls is not None else Unknown()
 
 
 def _pure(name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -187,19 +188,18 @@ def copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
 
 def dictionary(interpreter: "Interpreter", first: Any, keywords: dict[str, Any]) -> Any:
     """The value of ``dict(...)``."""
-    entries: dict[Any, Any] = {}
-    complete = True
+    made = Mapping({})
     if isinstance(first, Mapping):
-        entries, complete = dict(first.entries), first.complete
+        made = Mapping(dict(first.entries), first.complete)
     elif first is not None:
-        pairs, complete = interpreter.iterate(first)
+        pairs, made.complete = interpreter.iterate(first)
         for pair in pairs:
-            if isinstance(pair, Items) and len(pair.items) == 2 and as_key(pair.items[0]) is not NO_KEY:
-                entries[as_key(pair.items[0])] = pair.items[1]
+            if isinstance(pair, Items) and len(pair.items) == 2:
+                put(made, *pair.items)
             else:
-                complete = False
-    entries.update(keywords)
-    return Mapping(entries, complete)
+                made.complete = False
+    made.entries.update(keywords)
+    return made
 
 
 def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:

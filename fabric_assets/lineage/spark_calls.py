@@ -7,6 +7,7 @@ from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.frame_calls import TO_FRAME
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.local_rows import frame_of_rows
+from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_tables import SqlContext
@@ -26,7 +27,6 @@ from fabric_assets.lineage.values import (
     Unknown,
     Writer,
     default_lakehouse,
-    text_of,
     this_workspace,
 )
 from fabric_assets.lineage.widgets import passed

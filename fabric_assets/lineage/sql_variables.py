@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.strings import text_method
-from fabric_assets.lineage.values import Const, Text, Unknown, concatenate, text_of
+from fabric_assets.lineage.values import Const, Text, Unknown, concatenate
 
 _CONTROL = re.compile(r"\b(?:IF|WHILE|CURSOR)\b", re.IGNORECASE)
 # Comparisons are counted as well: they only make it less sure.

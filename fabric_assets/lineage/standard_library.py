@@ -10,6 +10,7 @@ from fabric_assets.lineage.classes import as_dictionary, replaced
 from fabric_assets.lineage.documents import parsed, rows_of_text
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.paths import joined_path, path_function
+from fabric_assets.lineage.plain import find_entry, from_python, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import copied, dictionary, mapped
 from fabric_assets.lineage.strings import split_script
@@ -28,10 +29,6 @@ from fabric_assets.lineage.values import (
     Partial,
     Template,
     Unknown,
-    find_entry,
-    from_python,
-    text_of,
-    to_python,
 )
 from fabric_assets.lineage.widgets import outer_value
 

@@ -7,6 +7,7 @@ from typing import Any
 from fabric_assets.lineage.classes import make_class, member
 from fabric_assets.lineage.decorators import decorate_class, decorated
 from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Flow, Interpreter, _loaded
+from fabric_assets.lineage.plain import find_entry
 from fabric_assets.lineage.possibilities import without_empty
 from fabric_assets.lineage.values import (
     ClassValue,
@@ -21,7 +22,6 @@ from fabric_assets.lineage.values import (
     OneOf,
     Scope,
     Unknown,
-    find_entry,
 )
 
 

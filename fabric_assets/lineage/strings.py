@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fabric_assets.lineage.paths import path_method
+from fabric_assets.lineage.plain import from_python, text_of, to_python
 from fabric_assets.lineage.sql_text import split_statements
 from fabric_assets.lineage.values import (
     MAX_TEXT,
@@ -15,10 +16,7 @@ from fabric_assets.lineage.values import (
     Text,
     Unknown,
     concatenate,
-    from_python,
     is_empty_parameter,
-    text_of,
-    to_python,
 )
 from fabric_assets.lineage.words import words
 

@@ -4,7 +4,8 @@ import re
 import string
 from typing import Any
 
-from fabric_assets.lineage.values import Const, Mapping, Template, Text, Unknown, concatenate, text_of
+from fabric_assets.lineage.plain import text_of
+from fabric_assets.lineage.values import Const, Mapping, Template, Text, Unknown, concatenate
 
 _JINJA_NAME = re.compile(r"\{\{-?\s*(?P<named>[A-Za-z_]\w*)\s*-?\}\}")
 _JINJA_OTHER = re.compile(r"\{%|\{\{")

@@ -182,6 +182,14 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Super:
+    """``super()``: the object or class, and the class after which its attributes are looked for."""
+
+    owner: "Instance | ClassValue"
+    after: ClassValue
+
+
+@dataclass(frozen=True)
 class FieldFactory:
     """``dataclasses.field(default_factory=function)``."""
 
@@ -198,37 +206,6 @@ class Template:
 
 AUTO = Unknown("the value that auto() gives")
 """The value of ``enum.auto()``."""
-
-NO_KEY = object()
-"""No key of a dictionary that is known."""
-
-
-def as_key(value: Any) -> Any:
-    """The key of a dictionary that a value is, ``NO_KEY`` if it is not known."""
-    if isinstance(value, Const) and isinstance(
-        value.value, str | int | float | bool | bytes | tuple | type(None)
-    ):
-        return value.value
-    if isinstance(value, Instance) and value.cls is not None and value.cls.is_enumeration:
-        return value
-    return NO_KEY
-
-
-def from_key(key: Any) -> Any:
-    """The value of a key of a dictionary."""
-    return key if isinstance(key, Instance) else Const(key)
-
-
-def find_entry(mapping: Mapping, value: Any) -> Any:
-    """The key of the dictionary that a value is, ``NO_KEY`` if there is none."""
-    for candidate in (value, unwrapped(value)):
-        key = as_key(candidate)
-        try:
-            if key is not NO_KEY and key in mapping.entries:
-                return key
-        except TypeError:
-            continue
-    return NO_KEY
 
 
 def unwrapped(value: Any) -> Any:
@@ -305,33 +282,6 @@ class Scope:
         return scope
 
 
-def from_python(value: Any, overridable: bool = False) -> Any:
-    """The abstract value of a plain Python value."""
-    if isinstance(value, dict):
-        return Mapping({key: from_python(item, overridable) for key, item in value.items()})
-    if isinstance(value, list | tuple | set | frozenset):
-        items = [from_python(item, overridable) for item in value]
-        return Items(items, kind="tuple" if isinstance(value, tuple) else "list")
-    return Const(value, overridable)
-
-
-def to_python(value: Any) -> Any:
-    """The plain Python value.
-
-    Raises:
-        ValueError: a part of it is not known.
-    """
-    value = unwrapped(value)
-    if isinstance(value, Const):
-        return value.value
-    if isinstance(value, Items) and value.complete:
-        items = [to_python(item) for item in value.items]
-        return tuple(items) if value.kind == "tuple" else items
-    if isinstance(value, Mapping) and value.complete:
-        return {to_python(from_key(key)): to_python(item) for key, item in value.entries.items()}
-    raise ValueError("not a constant")
-
-
 def is_overridable(value: Any) -> bool:
     """Whether a parameter that is passed to the notebook would change the value."""
     if isinstance(value, Const):
@@ -353,25 +303,6 @@ def reason_of(value: Any) -> str:
 def is_empty_parameter(value: Const) -> bool:
     """Whether a parameter has no value here: which one it gets is up to those who pass it."""
     return value.overridable and (value.value is None or value.value == "")
-
-
-def text_of(value: Any) -> Const | Text:
-    """The value as part of a text, as ``str()`` would give it."""
-    value = unwrapped(value)
-    if isinstance(value, Text):
-        return value
-    if isinstance(value, Const):
-        if is_empty_parameter(value):
-            return Text((Unknown("a parameter whose value here is empty"),))
-        if isinstance(value.value, str):
-            return value
-        return Const(str(value.value), value.overridable)
-    if isinstance(value, Items | Mapping):
-        try:
-            return Const(str(to_python(value)))
-        except ValueError:
-            return Text((Unknown(),))
-    return Text((value if isinstance(value, Unknown) else Unknown(),))
 
 
 def concatenate(values: Iterable[Const | Text]) -> Const | Text | Unknown:
