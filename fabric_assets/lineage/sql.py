@@ -31,9 +31,10 @@ _WIDER_DIALECTS = {"spark": "databricks", "tsql": "fabric"}
 
 # Statements that neither read nor write data of tables.
 _HARMLESS = re.compile(
-    r"(?:DESC|DESCRIBE|SHOW|SET(?!\s+@\w+\s*[-+*/]?=)|RESET|OPTIMIZE|VACUUM|ANALYZE|REFRESH|EXPLAIN|GRANT|REVOKE|DENY|"
-    r"PRINT|COMMENT|MSCK|UNCACHE|CLEAR|LIST|ADD|GENERATE|FSCK|RETURN|RAISERROR|THROW|BEGIN\s+TRAN\w*|COMMIT|ROLLBACK|"
-    r"UPDATE\s+STATISTICS|REORG|PRAGMA|LOAD|INSTALL|CHECKPOINT|KILL|WAITFOR|(?:BEGIN|END)\s*(?:TRY|CATCH)?\s*\Z|ELSE\s*\Z)\b",
+    r"(?:DESC|DESCRIBE|SHOW|SET(?!\s+@\w+\s*[-+*/]?=|\s+VAR(?:IABLE)?\s[\s\S]*\bSELECT\b)|RESET|OPTIMIZE|VACUUM|"
+    r"ANALYZE|REFRESH(?!\s+MATERIALIZED)|EXPLAIN|GRANT|REVOKE|DENY|PRINT|COMMENT|MSCK|UNCACHE|CLEAR|LIST|ADD|GENERATE|FSCK|RETURN|RAISERROR|THROW|BEGIN\s+TRAN\w*|COMMIT|ROLLBACK|"
+    r"UPDATE\s+STATISTICS|(?:CREATE|ALTER|DROP)\s+(?:STATISTICS|USER|ROLE|LOGIN|SECURITY|SEQUENCE|SYNONYM|TYPE|INDEX)|"
+    r"BREAK|CONTINUE|GOTO|OPEN|FETCH|CLOSE|DEALLOCATE|REORG|PRAGMA|LOAD|INSTALL|CHECKPOINT|KILL|WAITFOR|(?:BEGIN|END)\s*(?:TRY|CATCH)?\s*\Z|ELSE\s*\Z)\b",
     re.IGNORECASE,
 )
 _PROCEDURE = re.compile(
@@ -44,9 +45,18 @@ _PROCEDURE = re.compile(
 _INSERT_EXEC = re.compile(
     r"INSERT\s+(?:INTO\s+)?((?:\[[^\]]*\]|[\w.#@])+)\s*(?:\([^()]*\)\s*)?(?=EXEC(?:UTE)?\b)", re.IGNORECASE
 )
+_OUTPUT = re.compile(
+    r"(\A(?:INSERT|UPDATE|DELETE|MERGE)\b.*?)\bOUTPUT\s+[^;()']*?\bINTO\s+((?:\[[^\]]*\]|[\w.#@])+)(?:\s*\([^()]*\))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_MOVED = re.compile(r"ALTER\s+(?:SCHEMA|TABLE)\b.*\b(?:TRANSFER|SWITCH)\b", re.IGNORECASE | re.DOTALL)
 _EXECUTED = re.compile(r"EXEC(?:UTE)?\s*\((?P<text>.*)\)\s*\Z", re.IGNORECASE | re.DOTALL)
 _SETTING = re.compile(r"SET\s+`?(?P<name>[\w.]+)`?\s*=(?P<value>[^=\n]*)", re.IGNORECASE)
-_RESTORE = re.compile(r"RESTORE\s+(?:TABLE\s+)?(\S+)\s+TO\b", re.IGNORECASE)
+# Statements that write a table and read none that they name.
+_RENEWED = re.compile(
+    r"RESTORE\s+(?:TABLE\s+)?(\S+)\s+TO\b|REFRESH\s+MATERIALIZED\s+LAKE\s+VIEW\s+((?:`[^`]*`|[\w.])+)",
+    re.IGNORECASE,
+)
 
 
 class _Silent(logging.Filter):
@@ -157,9 +167,9 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext, v
         run_dynamic(_evaluated(executed["text"], variables))
         return Frame()
     runner = StatementRunner(session, context, variables, run_dynamic)
-    restore = _RESTORE.match(statement)
-    if restore:
-        runner.write_named(restore[1])
+    renewed = _RENEWED.match(statement)
+    if renewed:
+        runner.write_named(renewed[1] or renewed[2])
         return Frame()
     procedure = _PROCEDURE.match(statement)
     if procedure:  # defined, not executed
@@ -169,6 +179,14 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext, v
     if into:
         runner.write_named(into[1])
         return _run_statement(session, [statement[into.end() :]], context, variables)
+    output = _OUTPUT.match(statement) if context.dialect == "tsql" else None
+    if output:
+        runner.write_named(output[2])
+        rest = output[1] + statement[output.end() :]
+        return _run_statement(session, [rest], context, variables)
+    if context.dialect == "tsql" and _MOVED.match(statement):
+        session.gap(f"the SQL statement {session.readable(statement)} moves a table; this is not followed")
+        return Frame()
     failure = "the text is not SQL that can be read"
     if is_too_deep(statement):
         session.gap(

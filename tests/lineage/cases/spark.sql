@@ -177,3 +177,19 @@ SET VAR tname = 'c'; INSERT INTO IDENTIFIER(tname) (x) SELECT x FROM IDENTIFIER(
 
 -- reads: lake.a | unresolved: 2
 INSERT INTO IDENTIFIER(other) SELECT * FROM a; INSERT INTO {tbl} SELECT * FROM a
+
+-- reads: c.d lake.x | writes: a.b lake.y
+CREATE TABLE IF NOT EXISTS a.b SHALLOW CLONE c.d VERSION AS OF 12;
+CREATE OR REPLACE TABLE y DEEP CLONE delta.`Tables/x` TIMESTAMP AS OF '2024-01-01' LOCATION 'abfss://x'
+
+-- reads: lake.u | writes: lake.t
+INSERT INTO TABLE t
+TABLE u
+
+-- reads: lake.marks lake.w | writes: lake.v
+SET VAR d = (SELECT min(day) FROM marks);
+SET VAR e = 'x';
+ALTER VIEW v AS SELECT * FROM w
+
+-- writes: gold.m lake.n
+REFRESH MATERIALIZED LAKE VIEW gold.m FULL; DROP MATERIALIZED LAKE VIEW n; REFRESH TABLE x

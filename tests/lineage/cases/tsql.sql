@@ -256,3 +256,38 @@ EXEC sp_rename '"a', 'b'; EXEC sp_rename @old, 'b'
 INSERT INTO stg.c WITH (TABLOCK) (a, b) SELECT a, b FROM Raw.dbo.c x (NOLOCK);
 MERGE dbo.t WITH (HOLDLOCK) AS t USING dbo.s AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET t.v = s.v;
 UPDATE dbo.u WITH (ROWLOCK) SET a = 1
+
+-- reads: wh.dbo.s | writes: wh.dbo.t wh.dbo.u wh.dbo.v
+SELECT * FROM s OPTION (FOR TIMESTAMP AS OF '2024-03-13T19:39:35.28');
+COPY INTO [dbo].[t] (a 1, b 2) FROM 'https://x' WITH (FILE_TYPE = 'PARQUET');
+CREATE TABLE u WITH (DISTRIBUTION = ROUND_ROBIN, CLUSTERED COLUMNSTORE INDEX) AS SELECT * FROM s;
+ALTER VIEW dbo.v AS SELECT * FROM s;
+CREATE STATISTICS st ON dbo.t (x) WITH FULLSCAN; CREATE USER u
+
+-- reads: wh.dbo.q | writes: wh.dbo.q
+WHILE (SELECT COUNT(*) FROM q) > 0
+BEGIN
+    DELETE TOP (1) FROM q
+    IF @@ROWCOUNT = 0 BREAK
+    CONTINUE
+END
+SELECT * FROM q ORDER BY x
+OFFSET 0 ROWS
+FETCH NEXT 10 ROWS ONLY
+
+-- reads: wh.meta.tables | unresolved: 1
+DECLARE cur CURSOR LOCAL FAST_FORWARD FOR SELECT name FROM meta.tables;
+OPEN cur; FETCH NEXT FROM cur INTO @n;
+WHILE @@FETCH_STATUS = 0 BEGIN EXEC('DELETE FROM ' + @n); FETCH NEXT FROM cur INTO @n; END;
+CLOSE cur; DEALLOCATE cur
+
+-- reads: wh.dbo.s | writes: wh.dbo.x
+SELECT * INTO ##g FROM s; SELECT * INTO x FROM ##g; SELECT * FROM tempdb..#t
+
+-- reads: wh.dbo.b wh.dbo.s | writes: wh.dbo.a wh.dbo.arch wh.dbo.audit wh.dbo.t
+UPDATE a SET x = b.x OUTPUT inserted.id INTO dbo.audit (id) FROM a INNER JOIN b ON a.id = b.id;
+DELETE FROM t OUTPUT deleted.* INTO arch WHERE x = 1;
+INSERT INTO t OUTPUT inserted.id INTO @ids SELECT id FROM s
+
+-- unresolved: 2
+ALTER SCHEMA dbo TRANSFER stg.x; ALTER TABLE stg.a SWITCH TO dbo.b
