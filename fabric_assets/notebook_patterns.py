@@ -1,7 +1,6 @@
 """Which notebooks a pattern means, and where they lie."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from fabric_assets.lineage import NotebookLineage
@@ -28,10 +27,3 @@ def find_node(name: str, nodes: Mapping[str, NotebookLineage]) -> str | None:
         return name
     found = [node for node, lineage in nodes.items() if name.lower() in (node.lower(), lineage.name.lower())]
     return found[0] if len(found) == 1 else None
-
-
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
-    """The names most like this one, as the end of a message; empty if there is none."""
-    lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=cutoff)
-    return f"; did you mean {' or '.join(repr(lower[found]) for found in close)}?" if close else ""

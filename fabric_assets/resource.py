@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import dagster as dg
 from pydantic import Field
 
 from fabric_assets import secret
+from fabric_assets.base_resource import BaseResource
 from fabric_assets.client.power_bi_client import PowerBiClient
 from fabric_assets.connection import (
     DEFAULT_NOTEBOOK_PREFIX,
@@ -30,7 +30,7 @@ _FABRIC_POLL_SECONDS = 5.0
 _CANCEL_MARGIN_SECONDS = 5.0
 
 
-class FabricResource(dg.ConfigurableResource):
+class FabricResource(BaseResource):
     """Starts notebooks in a Fabric workspace and watches them; without a workspace, in the embedded local Fabric.
 
     Every field that is unset takes its value from its environment variable when it is used, in the process that
@@ -128,13 +128,6 @@ class FabricResource(dg.ConfigurableResource):
         description="A ready bearer token for Power BI. Unset: FABRIC_POWER_BI_ACCESS_TOKEN, else azure-identity's "
         "default chain; a token for Fabric is not sent to Power BI.",
     )
-
-    def __init__(self, **data: Any) -> None:
-        for name in ("access_token", "power_bi_access_token"):
-            token = data.get(name)
-            if token is not None and not isinstance(token, dg.EnvVar):
-                data[name] = secret.hide(token)
-        super().__init__(**data)
 
     def notebook_name(self, template: str) -> str:
         """An asset's notebook with ``{prefix}`` replaced."""

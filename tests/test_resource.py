@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fabric_assets import FabricResource, notebook_asset
+from fabric_assets import DataFactoryResource, FabricResource, notebook_asset
 from fabric_assets.client.errors import FabricConfigError
 from fabric_assets.client.fabric_client import DEFAULT_API_URL
 from fabric_assets.connection import Connection
@@ -78,6 +78,26 @@ def test_the_token_is_in_no_repr_and_no_config_that_dagster_stores() -> None:
     assert TOKEN not in str(config)
     assert TOKEN not in repr(fabric) + str(fabric) + repr(connection(fabric))
     assert connection(fabric).access_token == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "meant"),
+    [
+        (FabricResource, "wrokspace", "workspace"),
+        (FabricResource, "acces_token", "access_token"),
+        (DataFactoryResource, "acces_token", "access_token"),
+        (DataFactoryResource, "factroy", "factory"),
+    ],
+)
+def test_a_field_that_is_not_there_is_refused_and_its_value_not_shown(
+    kind: type[dg.ConfigurableResource], field: str, meant: str
+) -> None:
+    with pytest.raises(
+        FabricConfigError, match=f"{kind.__name__} has no field '{field}'; did you mean '{meant}'"
+    ) as no:
+        kind(**{field: TOKEN})
+
+    assert TOKEN not in str(no.value)
 
 
 def test_the_token_is_in_no_event_log_or_metadata(simulate: Simulate) -> None:

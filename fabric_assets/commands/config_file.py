@@ -13,7 +13,8 @@ from fabric_assets.asset_names import NameRules
 from fabric_assets.commands.output import UsageError
 from fabric_assets.lineage import IgnoreRule, Lineage, LineageConfig, LineageConfigError, build_graph
 from fabric_assets.lineage.graph import Graph
-from fabric_assets.notebook_patterns import matches, nearest
+from fabric_assets.near_names import nearest
+from fabric_assets.notebook_patterns import matches
 
 _COMPONENT_KEYS = {
     "source",

@@ -16,7 +16,7 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from fabric_assets.asset_factory import NOTEBOOK_METADATA
 from fabric_assets.commands.code_location import CodeLocation
 from fabric_assets.commands.output import UsageError
-from fabric_assets.notebook_patterns import nearest
+from fabric_assets.near_names import nearest
 
 _WORD = re.compile(r"[\w/.-]+")
 _KEYWORDS = {"and", "or", "not", "key", "group", "tag", "owner", "kind", "code_location", "roots", "sinks"}

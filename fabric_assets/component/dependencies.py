@@ -13,7 +13,7 @@ from fabric_assets.component.entries import Entry
 from fabric_assets.component.templates import Places
 from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
-from fabric_assets.notebook_patterns import nearest
+from fabric_assets.near_names import nearest
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from fabric_assets.client.fabric_client import is_guid
 from fabric_assets.component.settings import NotebookSettings
 from fabric_assets.component.templates import Places
 from fabric_assets.lineage import Graph, NotebookLineage
-from fabric_assets.notebook_patterns import find_node, matches, nearest
+from fabric_assets.near_names import nearest
+from fabric_assets.notebook_patterns import find_node, matches
 
 _log = logging.getLogger(__name__)
 

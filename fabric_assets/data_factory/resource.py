@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import dagster as dg
 from pydantic import Field
 
 from fabric_assets import secret
+from fabric_assets.base_resource import BaseResource
 from fabric_assets.client.data_factory_client import DataFactoryClient
 from fabric_assets.data_factory.connection import DataFactoryConnection, resolve_data_factory
 from fabric_assets.jobs import background_loop
@@ -19,7 +19,7 @@ _AZURE_POLL_SECONDS = 10.0
 _CANCEL_MARGIN_SECONDS = 5.0
 
 
-class DataFactoryResource(dg.ConfigurableResource):
+class DataFactoryResource(BaseResource):
     """Starts pipelines of an Azure data factory and watches them; without one, in the embedded local Fabric.
 
     Every field that is unset takes its value from its environment variable when it is used, in the process that
@@ -74,12 +74,6 @@ class DataFactoryResource(dg.ConfigurableResource):
         default=60.0, gt=0, description="Longest wait for Azure to confirm a cancel, in seconds."
     )
     portal_url: str = Field(default=PORTAL_URL, description="Base URL of Data Factory Studio, for links.")
-
-    def __init__(self, **data: Any) -> None:
-        token = data.get("access_token")
-        if token is not None and not isinstance(token, dg.EnvVar):
-            data["access_token"] = secret.hide(token)
-        super().__init__(**data)
 
     def connection(self, *, start_local: bool = True) -> DataFactoryConnection | None:
         """Which data factory is meant; see ``fabric_assets.data_factory.connection.resolve_data_factory``."""
