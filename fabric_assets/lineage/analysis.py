@@ -127,7 +127,7 @@ class _Run:
     def __init__(self, source: WorkspaceSource, config: LineageConfig, cache: Cache) -> None:
         self._config = config
         self._cache = cache
-        self._notebooks = Notebooks(source.notebooks)
+        self._notebooks = Notebooks(source.notebooks, source.sql)
         self._hashes = {
             file.path: content_hash(file.name, file.path, file.workspace, file.data)
             for file in source.notebooks
@@ -137,7 +137,8 @@ class _Run:
             (file.workspace, *entry) for file in source.notebooks for entry in self._headers[file.path][0]
         ]
         self.catalog = build_catalog(source, attached, config)
-        self._context = content_hash(_fingerprint(self.catalog, config))
+        routines = (part for file in self._notebooks.routines.sources for part in file)
+        self._context = content_hash(_fingerprint(self.catalog, config), *routines)
 
     def _header(self, file: NotebookFile) -> list[Any]:
         """Default lakehouses and the notebooks of ``%run``: what others must know before the analysis."""
@@ -180,8 +181,10 @@ def _header_of(notebook: NotebookSource) -> list[Any]:
     from fabric_assets.lineage.magics import run_names
 
     attached = []
-    if notebook.default is not None:
-        attached.append([notebook.default.id, notebook.default.name, notebook.default.workspace_id])
+    default = notebook.default
+    if default is not None:
+        is_warehouse = default.is_warehouse or notebook.kernel.startswith("sqldatawarehouse")
+        attached.append([default.id, default.name, default.workspace_id, is_warehouse])
     included: list[str] = []
     for cell in notebook.cells:
         if cell.language == "python" and "%run" in cell.source:

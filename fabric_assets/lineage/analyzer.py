@@ -7,6 +7,7 @@ from fabric_assets.lineage.cache import Evidence
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.results import NotebookLineage, Unresolved
 from fabric_assets.lineage.source import NotebookSource
+from fabric_assets.lineage.sql_routines import Routines, SqlFile
 from fabric_assets.lineage.tables import Catalog
 from fabric_assets.lineage.workspace import NotebookFile, parse_file
 
@@ -20,9 +21,11 @@ class Notebooks:
 
     Args:
         files: their sources.
+        sql: sources of what the workspace's warehouses hold.
     """
 
-    def __init__(self, files: Iterable[NotebookFile]) -> None:
+    def __init__(self, files: Iterable[NotebookFile], sql: Iterable[SqlFile] = ()) -> None:
+        self.routines = Routines(sql)
         self._parsed: dict[str, NotebookSource] = {}
         self.files = tuple(files)
         self._by_name: dict[tuple[str, str], NotebookFile] = {}
@@ -54,7 +57,7 @@ def analyze_one(notebooks: Notebooks, file: NotebookFile, catalog: Catalog, conf
 
     notebook = notebooks.parse(file)
     try:
-        return analyze_notebook(notebook, find, catalog, config)
+        return analyze_notebook(notebook, find, catalog, config, notebooks.routines)
     except Exception as error:  # noqa: BLE001 - one broken notebook never stops the others
         _log.debug("the analysis of %s failed", file.path, exc_info=True)
         reason = f"the notebook could not be analyzed ({type(error).__name__}: {error}); please report this"

@@ -16,7 +16,8 @@ from fabric_assets.lineage.plain import from_python
 from fabric_assets.lineage.results import NotebookLineage, Unresolved
 from fabric_assets.lineage.session import BudgetExceededError, Session
 from fabric_assets.lineage.source import Attached, Cell, NotebookSource
-from fabric_assets.lineage.sql import run_sql
+from fabric_assets.lineage.sql import run_routine, run_sql
+from fabric_assets.lineage.sql_routines import Routines
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.statements import STATEMENTS
 from fabric_assets.lineage.tables import Catalog, NameResolver
@@ -30,7 +31,11 @@ _COMMENTS = re.compile(r"(?m)^\s*(?://|#|--).*$")
 
 
 def analyze_notebook(
-    notebook: NotebookSource, find: FindNotebook, catalog: Catalog, config: LineageConfig
+    notebook: NotebookSource,
+    find: FindNotebook,
+    catalog: Catalog,
+    config: LineageConfig,
+    routines: Routines | None = None,
 ) -> tuple[NotebookLineage, frozenset[tuple[str, str, str]]]:
     """What a notebook reads, writes and calls.
 
@@ -39,24 +44,30 @@ def analyze_notebook(
         find: gives the notebook of a name, for ``%run``.
         catalog: what is known about lakehouses and workspaces.
         config: what the source does not say itself.
+        routines: procedures, functions and views of the workspace's warehouses.
 
     Returns:
         The lineage, and the (workspace, lakehouse, schema) that the notebook names.
     """
-    analysis = _Analysis(notebook, find, catalog, config)
+    analysis = _Analysis(notebook, find, catalog, config, routines or Routines())
     analysis.run()
     return analysis.result(), frozenset(analysis.session.resolver.schema_evidence)
 
 
 class _Analysis:
     def __init__(
-        self, notebook: NotebookSource, find: FindNotebook, catalog: Catalog, config: LineageConfig
+        self,
+        notebook: NotebookSource,
+        find: FindNotebook,
+        catalog: Catalog,
+        config: LineageConfig,
+        routines: Routines,
     ) -> None:
         self._notebook = notebook
         self._find = find
         self._catalog = catalog
         resolver = NameResolver(catalog, home=notebook.workspace, default_workspace=notebook.workspace)
-        self.session = Session(resolver, config)
+        self.session = Session(resolver, config, routines, run_routine)
         self._interpreter = Interpreter(self.session, evaluate, STATEMENTS, invoke, self._include)
         self._including: list[str] = [notebook.name.lower()]
         default = notebook.default

@@ -1,12 +1,14 @@
 """What is noted while one notebook is analyzed: accesses, calls, gaps, temporary views."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.possibilities import compatible, options_of
 from fabric_assets.lineage.results import Access, Unresolved
+from fabric_assets.lineage.sql_routines import Routine, Routines
 from fabric_assets.lineage.sql_text import Holes
 from fabric_assets.lineage.tables import (
     NameResolver,
@@ -35,7 +37,11 @@ class Session:
         cell: number of the current cell; ``line``: the current line; ``inside``: functions that are followed.
         views: temporary views by name (lower case).
         mounts: what ``fs.mount`` mounted, by mount point.
-        procedures: texts of the T-SQL procedures that the notebook creates, by name without schema.
+        routines: procedures, functions and views of the workspace's warehouses.
+        follow: notes what a call of one of them, or a read of a view, does.
+        created: those that the notebook itself creates, by name.
+        followed: those that are being followed.
+        seen_through: dataframes of the views that were read.
         settings: Spark settings that the notebook sets.
         added_methods: what the notebook adds to classes of libraries, by (class, name).
         defaults: default values of widgets, by name.
@@ -44,6 +50,8 @@ class Session:
 
     resolver: NameResolver
     config: LineageConfig
+    routines: Routines
+    follow: Callable[["Session", Table, Routine, dict[str, Any]], Frame]
     accesses: dict[tuple[Table, str, bool], Access] = field(default_factory=dict)
     calls: dict[str, None] = field(default_factory=dict)
     includes: dict[str, None] = field(default_factory=dict)
@@ -52,7 +60,9 @@ class Session:
     views: dict[str, Frame] = field(default_factory=dict)
     holes: Holes = field(default_factory=Holes)
     mounts: dict[str, object] = field(default_factory=dict)
-    procedures: dict[str, str] = field(default_factory=dict)
+    created: dict[Table, Routine] = field(default_factory=dict)
+    followed: list[Table] = field(default_factory=list)
+    seen_through: dict[Table, Frame] = field(default_factory=dict)
     settings: dict[str, object] = field(default_factory=dict)
     added_methods: dict[tuple[str, str], object] = field(default_factory=dict)
     defaults: dict[str, object] = field(default_factory=dict)
@@ -89,7 +99,16 @@ class Session:
         """Note that the table is read."""
         self._need_lakehouse(table)
         self.accesses.setdefault((table, "read", False), Access(table, "read", self.cell, self.line))
-        return Frame.of(table)
+        view = self.routines.find(table)
+        if view is None or view.kind != "view" or table in self.followed:
+            return Frame.of(table)
+        if table not in self.seen_through:
+            self.seen_through[table] = self.follow(self, table, view, {})
+        return self.seen_through[table]
+
+    def routine(self, table: Table) -> Routine | None:
+        """The procedure or function of that name."""
+        return self.created.get(table) or self.routines.find(table)
 
     def write(self, table: Table, frame: Frame | None = None, *, replaces: bool = False) -> None:
         """Note that the table is written, from the dataframe."""

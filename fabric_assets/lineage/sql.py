@@ -3,6 +3,7 @@
 import logging
 import re
 from functools import lru_cache
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -12,7 +13,8 @@ from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.possibilities import compatible, options_of
 from fabric_assets.lineage.session import MAX_SQL_CHARACTERS, BudgetExceededError, Session
 from fabric_assets.lineage.sql_identifiers import note_variable, with_identifiers
-from fabric_assets.lineage.sql_statements import StatementRunner, procedure_name
+from fabric_assets.lineage.sql_routines import Routine, routine_of
+from fabric_assets.lineage.sql_statements import StatementRunner
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.sql_text import (
     is_too_deep,
@@ -22,9 +24,11 @@ from fabric_assets.lineage.sql_text import (
     without_comment,
 )
 from fabric_assets.lineage.sql_variables import Variables
+from fabric_assets.lineage.tables import Table
 from fabric_assets.lineage.values import Const, Text, Unknown, reason_of
 
 MAX_SQL_DEPTH = 5  # of dynamic SQL in dynamic SQL
+MAX_ROUTINES = 20  # that call each other
 
 # Dialects that know more words of the same language.
 _WIDER_DIALECTS = {"spark": "databricks", "tsql": "fabric"}
@@ -37,11 +41,10 @@ _HARMLESS = re.compile(
     r"BREAK|CONTINUE|GOTO|OPEN|FETCH|CLOSE|DEALLOCATE|REORG|PRAGMA|LOAD|INSTALL|CHECKPOINT|KILL|WAITFOR|(?:BEGIN|END)\s*(?:TRY|CATCH)?\s*\Z|ELSE\s*\Z)\b",
     re.IGNORECASE,
 )
-_PROCEDURE = re.compile(
-    r"(?:CREATE|ALTER)\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?:PROC|PROCEDURE|FUNCTION|TRIGGER)\s+"
-    r"(?P<name>(?:\[[^\]]*\]|[\w.])+)(?:.*?\bAS\b(?P<body>.*))?",
-    re.IGNORECASE | re.DOTALL,
+_DEFINITION = re.compile(
+    r"(?:CREATE|ALTER)\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?:PROC|PROCEDURE|FUNCTION|TRIGGER)\b", re.IGNORECASE
 )
+_RETURN = re.compile(r"\s*RETURN\b", re.IGNORECASE)
 _INSERT_EXEC = re.compile(
     r"INSERT\s+(?:INTO\s+)?((?:\[[^\]]*\]|[\w.#@])+)\s*(?:\([^()]*\)\s*)?(?=EXEC(?:UTE)?\b)", re.IGNORECASE
 )
@@ -133,6 +136,37 @@ def _run_dynamic(session: Session, value: object, context: SqlContext, variables
         session.sql_depth -= 1
 
 
+def run_routine(session: Session, table: Table, routine: Routine, values: dict[str, Any]) -> Frame:
+    """Note what a call of a procedure or function, or a read of a view, does.
+
+    Args:
+        session: takes the notes.
+        table: identity of the routine or view.
+        routine: its source.
+        values: the values of its parameters, by name with ``@`` in lower case.
+
+    Returns:
+        The result of its last query.
+    """
+    if table in session.followed or len(session.followed) >= MAX_ROUTINES:
+        session.gap(f"the {routine.kind} {routine.name} calls itself; this is not followed")
+        return Frame()
+    resolver = session.resolver
+    workspace, resolver.default_workspace = resolver.default_workspace, table.workspace
+    session.followed.append(table)
+    session.inside.append(routine.name)
+    returned = _RETURN.match(routine.body) if routine.kind == "function" else None
+    body = routine.body[returned.end() :] if returned else routine.body
+    try:
+        context = SqlContext("tsql", table.lakehouse, is_warehouse=True)
+        frame = _run_text(session, Const(body), context, None, Variables(body, values))
+    finally:
+        session.inside.pop()
+        session.followed.pop()
+        resolver.default_workspace = workspace
+    return frame.opaque() if routine.has_columns else frame
+
+
 def _with_names(session: Session, text: str, context: SqlContext) -> str:
     """The text with names for ``${name}``, which Spark takes from its configuration, and ``IDENTIFIER(...)``."""
     if context.dialect == "spark" and "identifier" in text.lower():
@@ -171,9 +205,11 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext, v
     if renewed:
         runner.write_named(renewed[1] or renewed[2])
         return Frame()
-    procedure = _PROCEDURE.match(statement)
-    if procedure:  # defined, not executed
-        session.procedures[procedure_name(procedure["name"])] = procedure["body"] or ""
+    if _DEFINITION.match(statement):  # defined, not executed
+        routine = routine_of(statement) if context.dialect == "tsql" else None
+        table = runner.routine_table(routine.name) if routine is not None else None
+        if routine is not None and table is not None:
+            session.created[table] = routine
         return Frame()
     into = _INSERT_EXEC.match(statement) if context.dialect == "tsql" else None
     if into:

@@ -138,12 +138,21 @@ class QueryReader:
 
     def _relation(self, node: exp.Expr, ctes: dict[str, Frame], sources: dict[str, Frame]) -> Frame:
         if isinstance(node, exp.Lateral):
+            if isinstance(node.this, exp.Dot) and isinstance(node.this.expression, exp.Anonymous):
+                return self._aliased(self._resolve(_called_table(node.this)), node)  # APPLY dbo.function(...)
             self.nested(node, ctes)
             alias = node.args.get("alias")
             names = [column.name for column in alias.args.get("columns") or ()] if alias else []
             found = column_sources(node.this, sources, {}) if node.args.get("view") else None
             return Frame(columns=tuple((name, found) for name in names), closed=bool(names))
         return self.frame(node, ctes)
+
+
+def _called_table(call: exp.Dot) -> exp.Table:
+    """A call of a function with its schema as the relation that it is."""
+    *owners, function = call.flatten()
+    parts = dict(zip(("db", "catalog"), reversed(owners), strict=False))
+    return exp.Table(this=function, **parts)
 
 
 def _names_itself(cte: exp.Expr, name: str) -> bool:

@@ -17,12 +17,18 @@ from fabric_assets.lineage.sql_targets import (
     changed_relation,
     changed_table,
     ctes_of,
+    merged_columns,
     relations_in,
 )
 from fabric_assets.lineage.sql_variables import Variables
-from fabric_assets.lineage.tables import Table
+from fabric_assets.lineage.tables import Table, UnresolvedNameError
 from fabric_assets.lineage.values import Const
 
+_SYSTEM_PROCEDURE = re.compile(
+    r"(?:\[?(?:sys|master)\]?\.)|(?:\[?dbo\]?\.)?\[?sp_(?:executesql|help|who|spaceused|columns|tables|describe_|getapplock|"
+    r"releaseapplock|set_session_context|recompile|refresh|addrole|droprole|show|get_|lock|configure)",
+    re.IGNORECASE,
+)
 _IMMEDIATE = re.compile(r"EXECUTE\s+IMMEDIATE\s+'((?:[^']|'')*)'", re.IGNORECASE)
 
 
@@ -172,7 +178,7 @@ class StatementRunner:
         source = self._query.frame(using, ctes)
         self._query.nested(node.args.get("on"), ctes)
         self._query.nested(node.args.get("whens"), ctes)
-        frame = _merged_columns(node, using, source)
+        frame = merged_columns(node, using, source)
         self._change(node.this, node, frame)
 
     def _update(self, node: exp.Update) -> None:
@@ -291,13 +297,34 @@ class StatementRunner:
         if name.lower().endswith("sp_rename"):
             self._rename([self._variables.value(argument) for argument in node.expressions])
             return
-        if name.lower().lstrip("[").startswith(("sp_", "sys.")):
-            return
-        body = self._session.procedures.get(procedure_name(name))
-        if body:
-            self._run_text(Const(body))
-            return
-        self._session.gap(f"what the stored procedure {name} does is not known here; declare it in `writers`")
+        table = self.routine_table(name)
+        routine = self._session.routine(table) if table is not None else None
+        if table is not None and routine is not None:
+            positional, named = self._arguments(node.expressions)
+            self._session.follow(self._session, table, routine, routine.arguments(positional, named))
+        elif not _SYSTEM_PROCEDURE.match(name):
+            self._session.gap(
+                f"what the stored procedure {name} does is not known here; declare it in `writers`"
+            )
+
+    def routine_table(self, name: str) -> Table | None:
+        """The identity of a procedure or function: that of a table of the same name."""
+        try:
+            return self._session.resolver.tsql_table(name, self._context.database, self._context.is_warehouse)
+        except UnresolvedNameError:
+            return None
+
+    def _arguments(self, expressions: list[exp.Expr]) -> tuple[list[Any], dict[str, Any]]:
+        """The values of a call's arguments, by position and by name."""
+        positional: list[Any] = []
+        named: dict[str, Any] = {}
+        for expression in expressions:
+            given = expression.this if isinstance(expression, exp.Alias) else expression
+            if isinstance(given, exp.EQ) and isinstance(given.this, exp.Parameter):
+                named[f"@{given.this.name.lower()}"] = self._variables.value(given.expression)
+            else:
+                positional.append(self._variables.value(given))
+        return positional, named
 
     def _rename(self, arguments: list[Any]) -> None:
         """T-SQL's ``sp_rename 'schema.table', 'new name'``."""
@@ -354,36 +381,3 @@ class StatementRunner:
         exp.Execute: _execute,
         exp.ExecuteSql: _execute,
     }
-
-
-def procedure_name(name: str) -> str:
-    """The name of a procedure without schema and brackets, in lower case."""
-    return name.rpartition(".")[2].strip('[]"').lower()
-
-
-def _merged_columns(node: exp.Merge, using: exp.Expr | None, source: Frame) -> Frame:
-    """The columns that MERGE sets to plain columns of its source."""
-    columns: dict[str, frozenset[tuple[Table, str]] | None] = {}
-    whens = node.args.get("whens")
-    alias = using.alias_or_name.lower() if using is not None else ""
-    pairs: list[tuple[str, exp.Expr]] = []
-    for when in whens.expressions if whens is not None else ():
-        then = when.args.get("then")
-        if isinstance(then, exp.Update):
-            pairs += [(e.this.name, e.expression) for e in then.expressions if isinstance(e, exp.EQ)]
-        elif (
-            isinstance(then, exp.Insert)
-            and isinstance(then.this, exp.Tuple)
-            and isinstance(then.expression, exp.Tuple)
-        ):
-            pairs += [
-                (n.name, v) for n, v in zip(then.this.expressions, then.expression.expressions, strict=False)
-            ]
-        elif isinstance(then, exp.Insert | exp.Star | exp.Var):
-            pairs += []
-    for name, value in pairs:
-        if isinstance(value, exp.Column) and value.table.lower() in ("", alias):
-            found = source.column(value.name)
-            known = columns.get(name.lower(), frozenset())
-            columns[name.lower()] = None if known is None or found is None else known | found
-    return Frame(source.tables, tuple(columns.items()))

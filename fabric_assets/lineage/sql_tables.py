@@ -109,7 +109,8 @@ class SqlTables:
         """The table behind the name, a dataframe for a view, ``None`` for what is no table of a lakehouse."""
         session = self._session
         if isinstance(node.this, exp.Func):
-            return self._function(node.this)
+            is_own = self._context.dialect == "tsql" and isinstance(node.this, exp.Anonymous) and node.db
+            return self._own_function(node) if is_own else self._function(node.this)
         if isinstance(node.this, exp.Placeholder):
             raise UnresolvedNameError(f"the table name depends on {{{node.name}}}, which nothing fills here")
         name = self._name(node)
@@ -144,6 +145,18 @@ class SqlTables:
         if "/" in name and database in _FILE_FORMATS:
             return self.at_path(node.name)
         return resolver.table(name)
+
+    def _own_function(self, node: exp.Table) -> Frame | None:
+        """A table function of the warehouse: it needs its schema in T-SQL."""
+        session, name = self._session, self._name(node)
+        if node.db.lower() == "sys":
+            return None
+        context = self._context
+        table = session.resolver.tsql_table(name, context.database, context.is_warehouse)
+        routine = session.routine(table)
+        if routine is None:
+            raise UnresolvedNameError(f"what the function {name} reads is not known here")
+        return session.follow(session, table, routine, routine.arguments([], {}))
 
     def _function(self, node: exp.Expr) -> Table | Frame | None:
         is_known = isinstance(node, exp.Func) and not isinstance(node, exp.Anonymous)

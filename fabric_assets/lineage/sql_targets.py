@@ -1,8 +1,11 @@
-"""Finds the table that a statement changes by an alias, a CTE or a subquery of T-SQL."""
+"""Finds the table that a statement changes by an alias, a CTE or a subquery of T-SQL, and the columns that it sets."""
 
 from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
+
+from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.tables import Table
 
 _MAX_DEPTH = 20
 
@@ -95,6 +98,34 @@ def _owner(query: exp.Select, columns: frozenset[str]) -> str:
         if entry.alias_or_name.lower() in columns
     }
     return owners.pop() if len(owners) == 1 else ""
+
+
+def merged_columns(node: exp.Merge, using: exp.Expr | None, source: Frame) -> Frame:
+    """The columns that MERGE sets to plain columns of its source."""
+    columns: dict[str, frozenset[tuple[Table, str]] | None] = {}
+    whens = node.args.get("whens")
+    alias = using.alias_or_name.lower() if using is not None else ""
+    pairs: list[tuple[str, exp.Expr]] = []
+    for when in whens.expressions if whens is not None else ():
+        then = when.args.get("then")
+        if isinstance(then, exp.Update):
+            pairs += [(e.this.name, e.expression) for e in then.expressions if isinstance(e, exp.EQ)]
+        elif (
+            isinstance(then, exp.Insert)
+            and isinstance(then.this, exp.Tuple)
+            and isinstance(then.expression, exp.Tuple)
+        ):
+            pairs += [
+                (n.name, v) for n, v in zip(then.this.expressions, then.expression.expressions, strict=False)
+            ]
+        elif isinstance(then, exp.Insert | exp.Star | exp.Var):
+            pairs += []
+    for name, value in pairs:
+        if isinstance(value, exp.Column) and value.table.lower() in ("", alias):
+            found = source.column(value.name)
+            known = columns.get(name.lower(), frozenset())
+            columns[name.lower()] = None if known is None or found is None else known | found
+    return Frame(source.tables, tuple(columns.items()))
 
 
 def _parts(table: exp.Table) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlglot import exp
@@ -23,12 +23,14 @@ class Variables:
     Args:
         script: its text. A variable that is set more than once in a script with control flow is not followed: which
             of its values holds where is only known when the script runs.
+        parameters: the values of its variables at the start, by name with ``@`` in lower case.
     """
 
-    def __init__(self, script: str) -> None:
-        self._values: dict[str, Const | Text | Unknown] = {}
+    def __init__(self, script: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._values: dict[str, Const | Text | Unknown] = dict(parameters or {})
         counted: Counter[str] = Counter()
         if _CONTROL.search(script):
+            counted.update(list(self._values))
             counted.update(match[1].lower() for match in _ASSIGNED.finditer(script))
         self._unclear = {name for name, count in counted.items() if count > 1}
 

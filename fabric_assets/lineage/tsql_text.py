@@ -31,6 +31,7 @@ _WORDS = tuple(
         (rf"\A(COPY\s+INTO\s+{_NAME})\s*\([^()]*\)", r"\1"),
         (rf"\A(CREATE\s+TABLE\s+{_NAME})\s+WITH\s*{_NESTED}\s*(?=AS\b)", r"\1 "),
         (r"\ADECLARE\s+@?\w+\s+(?:\w+\s+)*CURSOR\b.*?\bFOR\s+(?=SELECT\b|WITH\b)", ""),
+        (r"\A(EXEC(?:UTE)?\b.*?)\s+WITH\s+(?:RECOMPILE|RESULT\s+SETS)\b.*\Z", r"\1"),
         (r"(?<![\w'#])##(?=\w)", "#"),
         (r"\btempdb\.\w*\.(?=#)", ""),
     )
@@ -45,11 +46,21 @@ _CONTINUING = words("""
     AS UNION ALL EXCEPT INTERSECT THEN OR REPLACE FOR EXISTS IN ON INTO NOT MATCHED WHEN AND ROW ROWS
 """)
 
-# Words that go on with a statement of this kind.
+# Where a statement stands after one of its words.
+_STAGES = {
+    **{("WITH", verb): verb for verb in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE")},
+    **{("INSERT", word): word for word in ("SELECT", "VALUES", "DEFAULT", "EXEC", "EXECUTE")},
+    ("UPDATE", "SET"): "UPDATE SET",
+    ("CREATE", "AS"): "CREATE AS",
+    ("CREATE AS", "SELECT"): "SELECT",
+    ("CREATE AS", "CLONE"): "CLONE",
+}
+
+# Words that go on with a statement at this stage.
 _CONTINUATIONS = {
     "INSERT": ("SELECT", "WITH", "EXEC", "EXECUTE"),
     "WITH": ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"),
-    "CREATE": ("SELECT", "WITH"),
+    "CREATE AS": ("SELECT",),
     "UPDATE": ("SET",),
     "ALTER": ("SET", "ALTER", "DROP"),
     "COPY": ("WITH",),
@@ -92,8 +103,8 @@ def split_tsql(text: str) -> list[tuple[int, str]]:
             elif upper in _STARTERS and _begins(upper, previous, word, line_start):
                 starts.append(match.start())
                 word = upper
-            elif not word or (word == "WITH" and upper in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE")):
-                word = upper
+            else:
+                word = _STAGES.get((word, upper), word) if word else upper
             if upper in ("PROC", "PROCEDURE", "FUNCTION", "TRIGGER") and previous in ("CREATE", "ALTER"):
                 in_routine = True  # a routine reaches to the next GO
         previous, line_start = upper, False
@@ -111,8 +122,10 @@ def _begins(starter: str, previous: str, statement: str, line_start: bool) -> bo
     """Whether a word that can begin a statement does so, after what came before it."""
     if not previous:
         return False  # it is the first word anyway
+    if (starter, previous) == ("SET", "UPDATE"):
+        return False
     if statement in _CONTROL:
-        return previous not in _CONTINUING and (starter, previous) != ("SET", "UPDATE")
+        return previous not in _CONTINUING
     if starter in ("END", "ELSE", "BEGIN"):
         return True
     if starter == "WITH":

@@ -10,6 +10,7 @@ from typing import Any
 
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.source import NotebookSource, parse_notebook
+from fabric_assets.lineage.sql_routines import SqlFile
 from fabric_assets.lineage.tables import HOME, NO_WORKSPACE, Catalog, Item, is_guid
 
 _CONTENT_FILES = tuple(f"notebook-content.{suffix}" for suffix in ("py", "sql", "scala", "r", "ipynb"))
@@ -34,11 +35,13 @@ class WorkspaceSource:
         notebooks: sources of the notebooks, sorted by path.
         items: lakehouses and warehouses.
         names: names of the workspace, as they may occur in paths.
+        sql: sources of what warehouses and SQL databases hold.
     """
 
     notebooks: tuple[NotebookFile, ...] = ()
     items: tuple[Item, ...] = ()
     names: tuple[str, ...] = ()
+    sql: tuple[SqlFile, ...] = ()
 
     @staticmethod
     def from_definitions(
@@ -79,6 +82,7 @@ def read_folder(folder: Path) -> WorkspaceSource:
         raise FileNotFoundError(f"there is no folder {folder}")
     notebooks: list[NotebookFile] = []
     items: list[tuple[str, Item]] = []
+    sql: list[SqlFile] = []
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
         place = Path(parent)
@@ -91,7 +95,10 @@ def read_folder(folder: Path) -> WorkspaceSource:
                 notebooks.append(found)
         elif kind in _STORES:
             folders.clear()
-            items.append((relative, _store(place, kind)))
+            item = _store(place, kind)
+            items.append((relative, item))
+            if item.is_warehouse:
+                sql += _sql_files(folder, place, item.name)
         elif kind:
             if (place / ".platform").exists():
                 folders.clear()
@@ -99,7 +106,7 @@ def read_folder(folder: Path) -> WorkspaceSource:
             loose = sorted(name for name in files if name.endswith(".ipynb"))
             notebooks += [_loose(place / name, relative) for name in loose]
     notebooks.sort(key=lambda notebook: notebook.path)
-    return _separated(folder, notebooks, items)
+    return _separated(folder, notebooks, items, sql)
 
 
 def _notebook(place: Path, relative: str, files: list[str]) -> NotebookFile | None:
@@ -152,7 +159,17 @@ def _store(place: Path, kind: str) -> Item:
     return Item(name, ids, HOME, has_schemas, _STORES[kind])
 
 
-def _separated(folder: Path, notebooks: list[NotebookFile], items: list[tuple[str, Item]]) -> WorkspaceSource:
+def _sql_files(folder: Path, place: Path, store: str) -> list[SqlFile]:
+    files = []
+    for path in sorted(place.rglob("*.sql")):
+        text = _bytes(path).decode("utf-8-sig", errors="replace")
+        files.append(SqlFile(store, path.relative_to(folder).as_posix(), text))
+    return files
+
+
+def _separated(
+    folder: Path, notebooks: list[NotebookFile], items: list[tuple[str, Item]], sql: list[SqlFile]
+) -> WorkspaceSource:
     """One workspace, or several where the same item comes more than once."""
     counted = Counter(("notebook", notebook.name.lower()) for notebook in notebooks)
     counted.update((str(item.is_warehouse), item.name.lower()) for _, item in items)
@@ -163,7 +180,8 @@ def _separated(folder: Path, notebooks: list[NotebookFile], items: list[tuple[st
         }
         if len(tops) == 1:
             names |= {top for top in tops if "." not in top}
-        return WorkspaceSource(tuple(notebooks), tuple(item for _, item in items), tuple(sorted(names)))
+        found = tuple(item for _, item in items)
+        return WorkspaceSource(tuple(notebooks), found, tuple(sorted(names)), tuple(sql))
 
     def top(path: str) -> str:
         first, slash, _ = path.partition("/")
@@ -173,6 +191,7 @@ def _separated(folder: Path, notebooks: list[NotebookFile], items: list[tuple[st
         tuple(replace(notebook, workspace=top(notebook.path)) for notebook in notebooks),
         tuple(replace(item, workspace=top(path)) for path, item in items),
         (folder.resolve().name,),
+        tuple(replace(file, workspace=top(file.path)) for file in sql),
     )
 
 
@@ -182,21 +201,21 @@ def parse_file(file: NotebookFile) -> NotebookSource:
 
 
 def build_catalog(
-    source: WorkspaceSource, attached: Iterable[tuple[str, str, str, str]], config: LineageConfig
+    source: WorkspaceSource, attached: Iterable[tuple[str, str, str, str, bool]], config: LineageConfig
 ) -> Catalog:
     """What is known about lakehouses and workspaces.
 
     Args:
         source: the workspace.
         attached: for each notebook with a default lakehouse: the notebook's workspace, the lakehouse's id, name
-            and workspace id.
+            and workspace id, and whether it is a warehouse.
         config: names that are declared.
     """
     names_by_id = {identifier: item.name.lower() for item in source.items for identifier in item.ids}
     stores = {item.name.lower() for item in source.items}
     lakehouses = set(stores)
     attached = list(attached)
-    for _, identifier, name, _ in attached:
+    for _, identifier, name, *_ in attached:
         if name:
             lakehouses.add(name.lower())
             if identifier:
@@ -204,8 +223,10 @@ def build_catalog(
     names_by_id.update(config.lakehouses)
     home = {name.lower() for name in (*source.names, *config.workspace)}
     names = {key.lower(): value.lower() for key, value in config.workspaces.items()}
+    # The workspace of a warehouse is never named, so that it says nothing.
+    named = [row[:4] for row in attached if not row[4]]
     candidates = [
-        row for row in attached if names_by_id.get(row[1].lower(), row[2].lower()) in stores or not stores
+        row for row in named if names_by_id.get(row[1].lower(), row[2].lower()) in stores or not stores
     ]
     settled = any(is_guid(name) for name in home)
     workspaces = _named_workspaces([row for row in candidates if row[0] != HOME or not settled], source.items)

@@ -291,3 +291,36 @@ INSERT INTO t OUTPUT inserted.id INTO @ids SELECT id FROM s
 
 -- unresolved: 2
 ALTER SCHEMA dbo TRANSFER stg.x; ALTER TABLE stg.a SWITCH TO dbo.b
+
+-- reads: wh.dbo.s wh.dbo.v wh.dbo.y wh.dbo.z | writes: wh.dbo.t wh.dbo.u wh.dbo.x
+INSERT INTO t (a)
+SELECT a FROM s
+EXEC sp_executesql N'DELETE FROM u'
+INSERT INTO t VALUES (1)
+SELECT * FROM v
+CREATE TABLE x (a INT)
+SELECT * FROM y
+INSERT INTO t
+EXEC sp_executesql N'SELECT * FROM z'
+TRUNCATE TABLE u
+
+-- reads: wh.dbo.s | writes: wh.dbo.q wh.dbo.t
+MERGE t AS t
+USING s ON t.a = s.a
+WHEN MATCHED THEN UPDATE
+SET t.b = s.b
+WHEN NOT MATCHED THEN
+INSERT (a)
+VALUES (s.a);
+UPDATE t
+SET a = 1
+SET @x = 'q'
+EXEC('DELETE FROM ' + @x)
+
+-- reads: wh.dbo.a wh.dbo.t | writes: wh.dbo.u
+CREATE FUNCTION dbo.f (@id INT) RETURNS TABLE AS RETURN (SELECT * FROM dbo.a WHERE id = @id)
+GO
+INSERT INTO u SELECT * FROM t OUTER APPLY dbo.f(t.id) AS f CROSS APPLY OPENJSON(t.x)
+
+-- reads: wh.dbo.b | unresolved: 2
+SELECT * FROM dbo.not_here(1) AS x JOIN b ON 1 = 1; EXEC sp_load_all

@@ -1,0 +1,161 @@
+"""T-SQL notebooks with the sources of warehouses beside them, as Fabric's Git folders hold them."""
+
+from pathlib import Path
+
+import pytest
+
+from fabric_assets.lineage import Lineage, analyze_folder
+from fabric_assets.lineage.sql_routines import routine_of
+from tests.lineage.case_files import git_text, shown
+
+LOAD = """CREATE   PROCEDURE [dw].[usp_load] @From DATE = NULL, @Debug BIT = 0
+AS
+BEGIN
+    SET NOCOUNT ON;
+    BEGIN TRY
+        BEGIN TRANSACTION
+        DELETE FROM [dw].[fact] WHERE day >= @From;
+        INSERT INTO dw.fact (id, name)
+        SELECT o.id, c.name FROM stg.orders AS o JOIN dw.customer AS c ON c.id = o.customer
+        EXEC dw.usp_log 'fact', @@ROWCOUNT
+        COMMIT TRANSACTION
+    END TRY
+    BEGIN CATCH
+        IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;
+        THROW;
+    END CATCH
+END
+GO
+"""
+LOG = "CREATE PROC dw.usp_log (@Table VARCHAR(128), @Rows INT) AS\nINSERT INTO log VALUES (@Table, @Rows);"
+COPY = """-- copies one table
+CREATE PROCEDURE usp_copy @Name SYSNAME, @To SYSNAME = N'stg' WITH EXECUTE AS OWNER AS
+DECLARE @sql NVARCHAR(MAX) = N'INSERT INTO ' + @To + '.' + QUOTENAME(@Name) + N' SELECT * FROM Lake.dbo.' + @Name;
+EXEC (@sql)
+"""
+VIEW = "CREATE VIEW [dw].[v_fact] AS\nSELECT f.id, f.name AS customer FROM dw.fact AS f\nGO\n"
+TOP = (
+    "SET ANSI_NULLS ON\nGO\n"
+    "CREATE VIEW dw.v_top (a, b) AS WITH x AS (SELECT * FROM dw.v_fact)\nSELECT id, customer FROM x"
+)
+FUNCTION = "CREATE FUNCTION dbo.f_recent (@n INT) RETURNS TABLE AS RETURN (SELECT TOP (@n) * FROM dw.v_fact);"
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """A folder with the warehouse ``WH``."""
+    files = {
+        "dw/StoredProcedures/usp_load.sql": LOAD,
+        "dw/StoredProcedures/usp_log.sql": LOG,
+        "dbo/StoredProcedures/usp_copy.sql": COPY,
+        "dw/Views/v_fact.sql": VIEW,
+        "dw/Views/v_top.sql": TOP,
+        "dbo/Functions/f_recent.sql": FUNCTION,
+        "dw/Tables/fact.sql": "CREATE TABLE [dw].[fact] ([id] INT NULL);",
+    }
+    for path, text in files.items():
+        file = tmp_path / "WH.Warehouse" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path
+
+
+def lineage_of(folder: Path, *cells: str, name: str = "N") -> Lineage:
+    """The lineage of a notebook with these cells in the folder."""
+    place = folder / f"{name}.Notebook"
+    place.mkdir()
+    (place / "notebook-content.py").write_bytes(git_text([*cells]))
+    return analyze_folder(folder)
+
+
+def test_a_procedure_is_followed_into_those_that_it_calls(warehouse: Path) -> None:
+    (notebook,) = lineage_of(warehouse, "%%tsql -artifact WH -type Warehouse\nEXEC dw.usp_load").notebooks
+    assert shown(notebook) == {
+        "reads": ["wh.dw.customer", "wh.stg.orders"],
+        "writes": ["wh.dbo.log", "wh.dw.fact"],
+        "calls": [],
+    }
+    assert not notebook.unresolved
+
+
+@pytest.mark.parametrize("call", ["usp_copy @Name = 'x'", "dbo.usp_copy 'x', N'stg'", "WH.dbo.usp_copy 'x'"])
+def test_names_are_built_from_the_arguments_of_the_call(warehouse: Path, call: str) -> None:
+    (notebook,) = lineage_of(warehouse, f"%%tsql -artifact WH -type Warehouse\nEXEC {call}").notebooks
+    assert shown(notebook) == {"reads": ["lake.x"], "writes": ["wh.stg.x"], "calls": []}
+    assert not notebook.unresolved
+
+
+def test_an_argument_that_is_not_known_is_a_gap(warehouse: Path) -> None:
+    cell = "%%tsql -artifact WH -type Warehouse\nSELECT @n = name FROM cfg\nEXEC usp_copy @Name = @n"
+    (notebook,) = lineage_of(warehouse, cell).notebooks
+    assert shown(notebook) == {"reads": ["wh.dbo.cfg"], "writes": [], "calls": []}
+    assert {"@n" in gap.reason for gap in notebook.unresolved} == {True}
+
+
+def test_views_are_seen_through_also_from_spark_and_python(warehouse: Path) -> None:
+    sources = (
+        "%%tsql -artifact WH -type Warehouse\nSELECT * INTO mart.t FROM dw.v_top",
+        "spark.read.synapsesql('WH.dw.v_top')",
+        "notebookutils.data.connect_to_artifact('WH', None, 'Warehouse').query('SELECT * FROM dw.v_top')",
+    )
+    expected = ["wh.dw.fact", "wh.dw.v_fact", "wh.dw.v_top"]
+    for number, source in enumerate(sources):
+        lineage = lineage_of(warehouse, source, name=f"N{number}")
+        assert shown(lineage.notebooks[number])["reads"] == expected
+
+
+def test_functions_are_followed_and_columns_come_from_the_tables_behind_views(warehouse: Path) -> None:
+    cell = """%%tsql -artifact WH -type Warehouse
+INSERT INTO t SELECT * FROM u OUTER APPLY dbo.f_recent(u.n) AS f
+CREATE TABLE w AS SELECT customer FROM dw.v_fact"""
+    (notebook,) = lineage_of(warehouse, cell).notebooks
+    assert shown(notebook)["reads"] == ["wh.dbo.u", "wh.dw.fact", "wh.dw.v_fact"]
+    (columns,) = notebook.column_lineage.values()
+    assert [(str(table), name) for table, name in columns["customer"]] == [("wh.dw.fact", "name")]
+
+
+def test_a_changed_procedure_is_not_taken_from_the_cache(warehouse: Path, tmp_path: Path) -> None:
+    lineage_of(warehouse, "%%tsql -artifact WH -type Warehouse\nEXEC dw.usp_log 'a', 1")
+    cache = tmp_path / "cache"
+    (before,) = analyze_folder(warehouse, cache_folder=cache).notebooks
+    procedure = warehouse / "WH.Warehouse" / "dw" / "StoredProcedures" / "usp_log.sql"
+    procedure.write_text(LOG.replace("INTO log", "INTO audit"))
+    (after,) = analyze_folder(warehouse, cache_folder=cache).notebooks
+    assert [shown(notebook)["writes"] for notebook in (before, after)] == [["wh.dbo.log"], ["wh.dbo.audit"]]
+
+
+def test_procedures_of_different_schemas_and_system_procedures_are_told_apart(warehouse: Path) -> None:
+    cell = "%%tsql -artifact WH -type Warehouse\nEXEC stg.usp_load; EXEC sp_help 'x'; EXEC sp_load_all"
+    (notebook,) = lineage_of(warehouse, cell).notebooks
+    assert [gap.reason.partition(" does")[0] for gap in notebook.unresolved] == [
+        "what the stored procedure sp_load_all",
+        "what the stored procedure stg.usp_load",
+    ]
+
+
+def test_a_warehouse_as_default_does_not_say_in_which_workspace_lakehouses_lie(tmp_path: Path) -> None:
+    lake = "11111111-0000-0000-0000-00000000000a"
+    spark = git_text(["spark.range(1).write.saveAsTable('t')"], workspace=lake)
+    tsql = b"""-- Fabric notebook source
+-- METADATA ********************
+-- META {"kernel_info": {"name": "sqldatawarehouse"}, "dependencies": {"warehouse": {
+-- META "default_warehouse": "22222222-0000-0000-0000-00000000000b", "default_warehouse_name": "WH"}}}
+-- CELL ********************
+SELECT * INTO x FROM Lake.dbo.t
+"""
+    for name, data in (("A.Notebook/notebook-content.py", spark), ("B.Notebook/notebook-content.sql", tsql)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(data)
+    (edge,) = analyze_folder(tmp_path).graph.edges
+    assert (edge.upstream, edge.downstream, str(edge.table)) == ("A", "B", "lake.t")
+
+
+def test_the_body_of_a_routine_is_found_behind_what_stands_before_it() -> None:
+    found = routine_of(
+        "CREATE OR ALTER PROC [a b].[c] @x AS INT, @y VARCHAR(5) = 'q', @z INT = 3 OUTPUT AS SELECT 1 AS one"
+    )
+    assert found is not None
+    assert (found.name, found.body) == ("[a b].[c]", " SELECT 1 AS one")
+    assert found.parameters == (("@x", None), ("@y", "q"), ("@z", None))
+    assert routine_of("CREATE TABLE t (a INT)") is None
+    assert routine_of("CREATE PROCEDURE broken") is None
