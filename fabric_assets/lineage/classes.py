@@ -17,6 +17,7 @@ from fabric_assets.lineage.values import (
     Lib,
     Mapping,
     Partial,
+    PartialMethod,
     Unknown,
 )
 from fabric_assets.lineage.words import words
@@ -154,6 +155,8 @@ def bound_to(interpreter: Interpreter, owner: Instance | ClassValue, found: Any 
     if isinstance(found, Decorated):
         is_static = "staticmethod" in getattr(found.original, "decorators", ())
         return found if is_static else Partial(found, (owner,))
+    if isinstance(found, PartialMethod):
+        return Partial(found.function, (owner, *found.arguments), found.keywords)
     if not isinstance(found, Function) or "staticmethod" in found.decorators:
         return found
     if "classmethod" in found.decorators:

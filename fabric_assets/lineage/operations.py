@@ -12,7 +12,7 @@ from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, text_of
 from fabric_assets.lineage.possibilities import one_of
-from fabric_assets.lineage.strings import format_percent
+from fabric_assets.lineage.strings import format_percent, may_be
 from fabric_assets.lineage.values import (
     MAX_TEXT,
     Bound,
@@ -211,7 +211,7 @@ def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
         elif isinstance(owner, Instance):
             return _field(node, owner, key.value)
         return Unknown(described(node))
-    return _any_element(node, owner)
+    return _any_element(node, owner, key)
 
 
 def _field(node: ast.Subscript, owner: Instance, key: Any) -> Any:
@@ -226,7 +226,7 @@ def _field(node: ast.Subscript, owner: Instance, key: Any) -> Any:
     return Unknown(described(node)) if found is None else found
 
 
-def _any_element(node: ast.Subscript, owner: Any) -> Any:
+def _any_element(node: ast.Subscript, owner: Any, key: Any) -> Any:
     """The element under a key that is not known: any of them, if all are known."""
     values = (
         list(owner.entries.values())
@@ -235,6 +235,11 @@ def _any_element(node: ast.Subscript, owner: Any) -> Any:
         if isinstance(owner, Items)
         else []
     )
+    if isinstance(owner, Mapping) and isinstance(key, Text):
+        named = {name: value for name, value in owner.entries.items() if isinstance(name, str)}
+        calls = [v for name, v in named.items() if isinstance(v, Function) and may_be(key, name)]
+        if calls:
+            return one_of([(frozenset(), value) for value in calls])
     if values and owner.complete and all(isinstance(v, Function | Mapping | Frame) for v in values):
         return one_of([(frozenset(), value) for value in values])
     return Unknown(described(node))

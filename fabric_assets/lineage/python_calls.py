@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, member, printed
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.inheritance import method_order
 from fabric_assets.lineage.plain import from_key, from_python, put, text_of, to_python
-from fabric_assets.lineage.possibilities import map_options, options_of
+from fabric_assets.lineage.possibilities import map_options, one_of, options_of
+from fabric_assets.lineage.strings import may_be
 from fabric_assets.lineage.values import (
     Bound,
     ClassValue,
@@ -69,8 +71,12 @@ def call_builtin(
         return _combined(interpreter, name, arguments, keywords)
     if name == "range":
         return _range(arguments)
-    if name == "getattr" and len(arguments) >= 2 and isinstance(arguments[1], Const):
-        return _attribute(interpreter, first, str(arguments[1].value), arguments[2:])
+    if name == "getattr" and len(arguments) >= 2:
+        return map_options(
+            lambda owner, named: _attribute(interpreter, owner, named, arguments[2:]),
+            arguments[:2],
+            interpreter.session.branches,
+        )
     if name == "setattr" and len(arguments) == 3 and isinstance(arguments[1], Const):
         for _, option in options_of(first):
             interpreter.set_attribute(option, str(arguments[1].value), arguments[2])
@@ -94,7 +100,15 @@ def call_builtin(
     return Unknown()
 
 
-def _attribute(interpreter: "Interpreter", owner: Any, name: str, defaults: list[Any]) -> Any:
+def _attribute(interpreter: "Interpreter", owner: Any, named: Any, defaults: list[Any]) -> Any:
+    if isinstance(named, Text) and isinstance(owner, Instance | ClassValue):
+        cls = owner.cls if isinstance(owner, Instance) else owner
+        known = {name for base in method_order(cls) for name in base.attributes} if cls is not None else set()
+        options = [member(interpreter, owner, name) for name in sorted(known) if may_be(named, name)]
+        return one_of([(frozenset(), value) for value in options]) if options else Unknown()
+    if not isinstance(named, Const):
+        return Unknown()
+    name = str(named.value)
     if not isinstance(owner, Instance | ClassValue):
         return Lib(f"{owner.name}.{name}") if isinstance(owner, Lib) else Bound(owner, name)
     found = member(interpreter, owner, name)
@@ -156,7 +170,9 @@ def _instance_of(value: Any, kinds: Any) -> bool | None:
     if isinstance(value, Frame):
         return bool(names & {"DataFrame", "LazyFrame", "Table"})
     if isinstance(value, Instance) and value.cls is not None:
-        return True if value.cls in own else None if own else False
+        if any(cls in own for cls in method_order(value.cls)):
+            return True
+        return False if own and not names else None
     return None
 
 

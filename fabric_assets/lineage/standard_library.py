@@ -27,6 +27,7 @@ from fabric_assets.lineage.values import (
     Mapping,
     Never,
     Partial,
+    PartialMethod,
     Template,
     Unknown,
 )
@@ -93,6 +94,8 @@ def call_standard_library(
         return _regular_expression(last, arguments)
     if name == "functools.partial" and arguments:
         return Partial(first, tuple(arguments[1:]), tuple(keywords.items()))
+    if name == "functools.partialmethod" and arguments:
+        return PartialMethod(first, tuple(arguments[1:]), tuple(keywords.items()))
     if name == "functools.reduce" and len(arguments) >= 2:
         return _reduced(interpreter, arguments)
     if name in ("itertools.product", "itertools.chain", "itertools.zip_longest"):

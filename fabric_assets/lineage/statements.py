@@ -7,6 +7,7 @@ from typing import Any
 from fabric_assets.lineage.classes import make_class, member
 from fabric_assets.lineage.decorators import decorate_class, decorated
 from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Flow, Interpreter, _loaded
+from fabric_assets.lineage.matching import match_statement
 from fabric_assets.lineage.plain import find_entry
 from fabric_assets.lineage.possibilities import without_empty
 from fabric_assets.lineage.values import (
@@ -209,32 +210,6 @@ def _if(interpreter: Interpreter, node: ast.If) -> Flow:
     return flow
 
 
-def _match(interpreter: Interpreter, node: ast.Match) -> Flow:
-    subject = interpreter.evaluate(node.subject)
-    bodies: list[Callable[[], Flow]] = []
-    exhaustive = False
-    for case in node.cases:
-        pattern = case.pattern
-        if isinstance(pattern, ast.MatchValue) and isinstance(subject, Const) and not subject.overridable:
-            value = interpreter.evaluate(pattern.value)
-            if isinstance(value, Const) and value.value != subject.value:
-                continue
-            if isinstance(value, Const) and case.guard is None and not bodies:
-                return interpreter.run(case.body)
-        exhaustive = isinstance(pattern, ast.MatchAs) and pattern.pattern is None and case.guard is None
-        bodies.append(lambda case=case: _case(interpreter, case, subject))  # type: ignore[misc]
-    if not exhaustive:
-        bodies.append(lambda: Flow.NEXT)
-    return interpreter.branch(bodies)
-
-
-def _case(interpreter: Interpreter, case: ast.match_case, subject: Any) -> Flow:
-    for node in ast.walk(case.pattern):
-        if isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
-            interpreter.bind(node.name, subject if node is case.pattern else Unknown())
-    return interpreter.run(case.body)
-
-
 def _try(interpreter: Interpreter, node: ast.Try) -> Flow:
     def body() -> Flow:
         flow = interpreter.run(node.body)
@@ -324,7 +299,7 @@ STATEMENTS: dict[type, Callable[[Interpreter, Any], Flow]] = {
     ast.Raise: _raise,
     ast.Assert: _assert,
     ast.If: _if,
-    ast.Match: _match,
+    ast.Match: match_statement,
     ast.Try: _try,
     ast.TryStar: _try,
     ast.For: _for,

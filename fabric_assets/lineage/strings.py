@@ -80,6 +80,12 @@ def format_percent(template: Const | Text, values: Any) -> Any:
     return concatenate([*parts, Const("", overridable)])
 
 
+def may_be(pattern: Text, name: str) -> bool:
+    """Whether a text of which only parts are known may be this name."""
+    parts = (re.escape(part) if isinstance(part, str) else ".*" for part in pattern.parts)
+    return re.fullmatch("".join(parts), name, re.DOTALL) is not None
+
+
 def format_method(template: Const, arguments: Sequence[Any], keywords: dict[str, Any]) -> Any:
     """The result of ``template.format(...)``."""
     parts: list[Const | Text] = [Const("", template.overridable)]

@@ -129,6 +129,13 @@ class Partial:
 
 
 @dataclass(frozen=True)
+class PartialMethod(Partial):
+    """``functools.partialmethod``: the object comes before its arguments."""
+
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
 class Decorated(Partial):
     """What a decorator of the notebook made of a function (``original``)."""
 
