@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,12 @@ from fabric_assets.local import ServedFabric, serve_in_thread
 
 T = TypeVar("T")
 Simulate = Callable[..., ServedFabric]
+
+
+def pytest_configure() -> None:
+    """A shell lets what it runs in the background ignore SIGINT; so would the tests, and all that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import signal
 import subprocess
 import sys
 import textwrap
@@ -88,8 +87,6 @@ defs = dg.Definitions(assets=assets, resources=resources, executor={executor})
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            # pytest's workers may have been told to ignore it, which a child inherits.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
 
