@@ -3,7 +3,6 @@
 import ast
 import builtins
 import re
-import sys
 from typing import Any
 
 from fabric_assets.lineage import library_calls, spark_calls
@@ -11,6 +10,7 @@ from fabric_assets.lineage.classes import construct, member
 from fabric_assets.lineage.collection_calls import collection_method
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.config import LookupRule, WriterRule
+from fabric_assets.lineage.foreign_calls import WRITES, may_touch_tables
 from fabric_assets.lineage.frame_calls import column_method, frame_attribute, frame_method, is_frame_method
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.functions import call_function, parameter_names
@@ -23,6 +23,7 @@ from fabric_assets.lineage.paths import path_attribute
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import call_builtin
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
+from fabric_assets.lineage.sql_connections import connection_method
 from fabric_assets.lineage.strings import format_method, text_method
 from fabric_assets.lineage.tables import UnresolvedNameError
 from fabric_assets.lineage.templates import substituted
@@ -56,15 +57,6 @@ from fabric_assets.lineage.words import words
 _NOTEBOOK_BUILTINS = words("""
     display displayHTML dbutils exit quit reload_ext __unknown__ help
 """)
-_KNOWN_MODULES = words("""
-    pyspark delta deltalake pandas polars numpy duckdb pyarrow notebookutils mssparkutils sempy spark
-    builtins requests httpx azure sklearn scipy matplotlib seaborn plotly mlflow great_expectations
-    synapse synapseml yaml msal tqdm dateutil pytz openai lightgbm xgboost statsmodels IPython
-    ipywidgets pydantic tenacity jinja2 faker fsspec s3fs adlfs daft pyodbc sqlalchemy com graphframes
-    sqlparse geopandas shapely networkx transformers torch tensorflow prophet semantic_link
-""") | frozenset(sys.stdlib_module_names)
-# What functions are called that write tables whose names they are given.
-_WRITES = re.compile(r"(?:^|_)(?:write|save|upsert|merge|ingest|overwrite|materiali[sz]e)(?:_|[A-Z]|$)")
 _BUILTIN_NAMES = frozenset(dir(builtins))
 
 
@@ -196,7 +188,7 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
     if added is not None:
         return _dispatch(interpreter, added, [owner, *arguments], keywords, declared=True)
     if isinstance(owner, Frame):
-        if _WRITES.search(name) and not is_frame_method(name):
+        if WRITES.search(name) and not is_frame_method(name):
             interpreter.session.gap(
                 f"what the method `{name}` of a dataframe does is not known here; if it writes tables, declare it "
                 "in `writers`"
@@ -213,7 +205,7 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
     if isinstance(owner, DeltaBuilder):
         return spark_calls.builder_method(interpreter, owner, name, arguments)
     if isinstance(owner, SqlConnection):
-        return library_calls.connection_method(interpreter, owner, name, arguments, keywords)
+        return connection_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, Column):
         return column_method(owner, name, arguments, keywords)
     if isinstance(owner, Lib):
@@ -284,8 +276,7 @@ def _library(
     if top == "spark":
         return spark_calls.session_call(interpreter, rest, arguments, keywords)
     result = library_calls.call_library(interpreter, name, arguments, keywords)
-    is_own = top not in _KNOWN_MODULES and not declared
-    if is_own and (_gets_data(arguments, keywords) or _WRITES.search(name.rpartition(".")[2])):
+    if not declared and may_touch_tables(name, arguments, keywords):
         interpreter.session.gap(
             f"what `{name}` reads and writes is not known here; if it writes tables, declare it in `writers`"
         )
@@ -294,13 +285,6 @@ def _library(
 
 def _star_imported(interpreter: Interpreter) -> bool:
     return any(name.startswith("*") for name in interpreter.scope.root().names)
-
-
-def _gets_data(arguments: list[Any], keywords: dict[str, Any]) -> bool:
-    values = [option for value in [*arguments, *keywords.values()] for _, option in options_of(value)]
-    return any(
-        isinstance(value, Frame) or (isinstance(value, Lib) and value.name == "spark") for value in values
-    )
 
 
 def _called_name(node: ast.Call) -> str:

@@ -11,8 +11,7 @@ from fabric_assets.lineage.notebook_calls import run_multiple, run_one
 from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.spark_calls import delta_call, delta_method
-from fabric_assets.lineage.sql import run_sql
-from fabric_assets.lineage.sql_tables import SqlContext
+from fabric_assets.lineage.sql_connections import connection_method, duckdb_call, odbc_connection, queried
 from fabric_assets.lineage.standard_library import call_standard_library, run_submitted
 from fabric_assets.lineage.storage import drop_path, read_path, read_table, write_path, write_target
 from fabric_assets.lineage.values import (
@@ -51,7 +50,6 @@ _SOURCES = (
     "table_path",
 )
 _SOURCE_NAMES = ("from", "file", "path", "source", "dir", "mountPoint")
-_CONNECTIONS = ("sql", "query", "execute", "from_query", "sql_query", "read_sql", "cursor")
 _DELTA_READERS = ("delta", "deltalake")
 _MADE_OF_DATA = words("""
     from_arrow from_dataframe from_dict from_dicts from_numpy from_pandas from_records from_repr json_normalize
@@ -99,7 +97,12 @@ def call_library(
     if name == "polars.sql":
         return connection_method(interpreter, SqlConnection("duckdb"), "sql", arguments, keywords)
     if top == "duckdb":
-        return _duckdb(interpreter, last, arguments, keywords)
+        return duckdb_call(interpreter, last, arguments, keywords)
+    if name in ("sqlalchemy.text", "sqlalchemy.sql.text") and arguments:
+        return arguments[0]
+    connection = odbc_connection(interpreter, name, arguments, keywords)
+    if connection is not None:
+        return connection
     if name in ("shutil.rmtree", "shutil.move", "shutil.copytree") and arguments:
         return _copied(interpreter, last, arguments)
     standard = call_standard_library(interpreter, name, arguments, keywords)
@@ -145,8 +148,8 @@ def _data_call(
         for _, option in options_of(source):
             if isinstance(option, DeltaTableValue):
                 return delta_method(interpreter, option, "to_pandas", [], {})
-        if last.startswith("read_sql"):
-            return Frame()
+        if last.startswith(("read_sql", "read_database")):
+            return queried(interpreter, arguments, keywords)
         if source is None or frames:
             return Frame.union(frames) if frames else Frame()
         is_delta = any(last.endswith(kind) for kind in _DELTA_READERS)
@@ -188,65 +191,6 @@ def _delta_table(interpreter: "Interpreter", arguments: list[Any], keywords: dic
     session = interpreter.session
     found = session.tables_named(source, what="DeltaTable", is_path=True, quiet=bool(session.mute_reads))
     return DeltaTableValue(tuple(entry for entry in found if not isinstance(entry, Frame)))
-
-
-# -- DuckDB and SQL endpoints
-
-
-def _duckdb(interpreter: "Interpreter", last: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    if last == "connect":
-        return SqlConnection("duckdb")
-    return connection_method(interpreter, SqlConnection("duckdb"), last, arguments, keywords)
-
-
-def connection_method(
-    interpreter: "Interpreter",
-    owner: SqlConnection,
-    name: str,
-    arguments: list[Any],
-    keywords: dict[str, Any],
-) -> Any:
-    """The value of a method call on a DuckDB connection or on one to a SQL endpoint."""
-    session = interpreter.session
-    first = arguments[0] if arguments else keywords.get("query", Unknown())
-    if name in _CONNECTIONS:
-        if not arguments and "query" not in keywords:
-            return owner
-        frames: tuple[tuple[str, Frame], ...] = ()
-        if owner.dialect == "duckdb":
-            frames = tuple((key, value) for key, value in _visible_frames(interpreter))
-        context = SqlContext(owner.dialect, owner.database, owner.is_warehouse, frames)
-        return run_sql(session, first, context)
-    if name == "register" and len(arguments) > 1:
-        frames_given = frames_in(arguments[1])
-        if isinstance(first, Const) and frames_given:
-            session.views[str(first.value).lower()] = frames_given[0]
-        return owner
-    if name in ("read_parquet", "delta_scan", "read_csv", "from_parquet"):
-        return read_path(interpreter, first, name, quiet=name != "delta_scan")
-    if name in ("table", "view") and isinstance(first, Const):
-        return session.views_named(str(first.value)) or Frame()
-    if name in ("__enter__", "cursor", "begin", "commit", "install_extension", "load_extension", "close"):
-        return owner
-    return Frame()
-
-
-def _visible_frames(interpreter: "Interpreter") -> list[tuple[str, Frame]]:
-    found: dict[str, Frame] = {}
-    scope = interpreter.scope
-    while scope is not None:
-        for name, value in scope.names.items():
-            if name in found:
-                continue
-            frames = [option for _, option in options_of(value) if isinstance(option, Frame)]
-            if frames:
-                found[name] = Frame.union(frames)
-            elif isinstance(value, DeltaTableValue):
-                found[name] = (
-                    Frame.union([Frame.of(table) for table in value.targets]) if value.targets else Frame()
-                )
-        scope = scope.outer  # type: ignore[assignment]
-    return list(found.items())
 
 
 # -- notebookutils, sempy

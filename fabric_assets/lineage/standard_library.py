@@ -82,7 +82,7 @@ def call_standard_library(
             return Const(json.dumps(to_python(first)))
         except (ValueError, TypeError):
             return Unknown()
-    if name == "textwrap.dedent":
+    if name in ("textwrap.dedent", "urllib.parse.quote_plus", "urllib.parse.quote") and arguments:
         return first
     if name in ("io.StringIO", "StringIO.StringIO") and arguments:
         return first
