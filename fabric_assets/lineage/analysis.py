@@ -183,8 +183,9 @@ def _header_of(notebook: NotebookSource) -> list[Any]:
     attached = []
     default = notebook.default
     if default is not None:
-        is_warehouse = default.is_warehouse or notebook.kernel.startswith("sqldatawarehouse")
-        attached.append([default.id, default.name, default.workspace_id, is_warehouse])
+        is_endpoint = notebook.kernel.startswith("sqldatawarehouse")
+        kind = "warehouse" if default.is_warehouse else "endpoint" if is_endpoint else "lakehouse"
+        attached.append([default.id, default.name, default.workspace_id, kind])
     included: list[str] = []
     for cell in notebook.cells:
         if cell.language == "python" and "%run" in cell.source:

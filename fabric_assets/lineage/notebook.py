@@ -20,7 +20,7 @@ from fabric_assets.lineage.sql import run_routine, run_sql
 from fabric_assets.lineage.sql_routines import Routines
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.statements import STATEMENTS
-from fabric_assets.lineage.tables import Catalog, NameResolver
+from fabric_assets.lineage.tables import Catalog, NameResolver, is_guid
 from fabric_assets.lineage.tsql_magics import magic_options, run_tsql
 from fabric_assets.lineage.values import Const, OneOf, Unknown
 
@@ -225,8 +225,23 @@ class _Analysis:
             interpreter.enter(scope)
             self._including.pop()
 
+    def _note_nameless_default(self) -> None:
+        """A default that has only a GUID is a store of its own here, though others may call it by its name."""
+        default, session = self._notebook.default, self.session
+        name = self._catalog.lakehouse(default.id) if default is not None and not default.name else ""
+        if is_guid(name) and self._catalog.items and any(t.lakehouse == name for t, *_ in session.accesses):
+            session.gaps.setdefault(
+                Unresolved(
+                    0,
+                    1,
+                    f"the default lakehouse or warehouse {name} has no name here, so that its tables are not those "
+                    "that other notebooks name; name it under `lakehouses` in the configuration",
+                )
+            )
+
     def result(self) -> NotebookLineage:
         notebook, session = self._notebook, self.session
+        self._note_nameless_default()
         lineage = {
             table: {name: tuple(sorted(sources)) for name, sources in columns.items() if sources}
             for table, columns in session.column_lineage.items()

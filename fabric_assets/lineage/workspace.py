@@ -201,14 +201,14 @@ def parse_file(file: NotebookFile) -> NotebookSource:
 
 
 def build_catalog(
-    source: WorkspaceSource, attached: Iterable[tuple[str, str, str, str, bool]], config: LineageConfig
+    source: WorkspaceSource, attached: Iterable[tuple[str, str, str, str, str]], config: LineageConfig
 ) -> Catalog:
     """What is known about lakehouses and workspaces.
 
     Args:
         source: the workspace.
         attached: for each notebook with a default lakehouse: the notebook's workspace, the lakehouse's id, name
-            and workspace id, and whether it is a warehouse.
+            and workspace id, and whether it is a ``lakehouse``, a ``warehouse`` or the SQL ``endpoint`` of a lakehouse.
         config: names that are declared.
     """
     names_by_id = {identifier: item.name.lower() for item in source.items for identifier in item.ids}
@@ -221,10 +221,11 @@ def build_catalog(
             if identifier:
                 names_by_id.setdefault(identifier.lower(), name.lower())
     names_by_id.update(config.lakehouses)
+    names_by_id.update(_only_stores(source.items, attached, names_by_id))
     home = {name.lower() for name in (*source.names, *config.workspace)}
     names = {key.lower(): value.lower() for key, value in config.workspaces.items()}
-    # The workspace of a warehouse is never named, so that it says nothing.
-    named = [row[:4] for row in attached if not row[4]]
+    # T-SQL notebooks never name the workspace, so that they say nothing about it.
+    named = [row[:4] for row in attached if row[4] == "lakehouse"]
     candidates = [
         row for row in named if names_by_id.get(row[1].lower(), row[2].lower()) in stores or not stores
     ]
@@ -238,6 +239,28 @@ def build_catalog(
         else:
             names[guid] = own
     return Catalog(source.items, names_by_id, frozenset(home), names, frozenset(lakehouses))
+
+
+def _only_stores(
+    items: Iterable[Item], attached: Iterable[tuple[str, str, str, str, str]], known: Mapping[str, str]
+) -> dict[str, str]:
+    """Names for the GUIDs that T-SQL notebooks give in place of a name, where only one item can be meant.
+
+    The GUID of a SQL endpoint is that of no item in a folder, and that of a warehouse may not be either.
+    """
+    items, attached = list(items), list(attached)
+    found: dict[str, str] = {}
+    for workspace in {row[0] for row in attached}:
+        for kind, is_warehouse in (("warehouse", True), ("endpoint", False)):
+            rows = [row for row in attached if row[0] == workspace and row[4] == kind and row[1]]
+            unknown = {row[1].lower() for row in rows if not row[2] and row[1].lower() not in known}
+            stores = [i for i in items if i.workspace == workspace and i.is_warehouse == is_warehouse]
+            if is_warehouse:
+                named = {known.get(row[1].lower()) for row in rows}
+                stores = [item for item in stores if item.name.lower() not in named]
+            if len(unknown) == len(stores) == 1:
+                found[unknown.pop()] = stores[0].name.lower()
+    return found
 
 
 def _named_workspaces(

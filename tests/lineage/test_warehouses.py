@@ -159,3 +159,47 @@ def test_the_body_of_a_routine_is_found_behind_what_stands_before_it() -> None:
     assert found.parameters == (("@x", None), ("@y", "q"), ("@z", None))
     assert routine_of("CREATE TABLE t (a INT)") is None
     assert routine_of("CREATE PROCEDURE broken") is None
+
+
+TSQL = """-- Fabric notebook source
+-- METADATA ********************
+-- META {{"kernel_info": {{"name": "sqldatawarehouse"}}, "dependencies": {{"warehouse": {{"default_warehouse": "{guid}",
+-- META "known_warehouses": [{{"id": "{guid}", "type": "{kind}"}}]}}}}}}
+-- CELL ********************
+{text}
+"""
+GUID = "33333333-0000-0000-0000-00000000000{}"
+
+
+def _tsql_folder(folder: Path, stores: list[str], *notebooks: tuple[str, str, str]) -> Lineage:
+    for store in stores:
+        (folder / store).mkdir()
+    for number, (guid, kind, text) in enumerate(notebooks):
+        place = folder / f"N{number}.Notebook"
+        place.mkdir()
+        (place / "notebook-content.sql").write_text(TSQL.format(guid=guid, kind=kind, text=text))
+    return analyze_folder(folder)
+
+
+def test_the_only_warehouse_is_the_one_that_a_default_names_by_its_guid(tmp_path: Path) -> None:
+    lineage = _tsql_folder(
+        tmp_path,
+        ["WH.Warehouse", "Lake.Lakehouse"],
+        (GUID.format(1), "Datawarehouse", "SELECT * INTO t FROM Lake.dbo.x"),
+        (GUID.format(2), "Lakewarehouse", "SELECT * FROM x; SELECT * FROM WH.dbo.t"),
+    )
+    assert [shown(notebook)["reads"] for notebook in lineage.notebooks] == [
+        ["lake.x"],
+        ["lake.x", "wh.dbo.t"],
+    ]
+    assert [shown(notebook)["writes"] for notebook in lineage.notebooks] == [["wh.dbo.t"], []]
+    assert not any(notebook.unresolved for notebook in lineage.notebooks)
+
+
+def test_a_default_that_may_be_one_of_several_is_a_gap(tmp_path: Path) -> None:
+    lineage = _tsql_folder(
+        tmp_path, ["A.Warehouse", "B.Warehouse"], (GUID.format(1), "Datawarehouse", "SELECT * FROM t")
+    )
+    (gap,) = lineage.notebooks[0].unresolved
+    assert GUID.format(1) in gap.reason
+    assert "`lakehouses`" in gap.reason
