@@ -15,6 +15,7 @@ from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.graph import Graph, build_graph
 from fabric_assets.lineage.mermaid import to_mermaid
 from fabric_assets.lineage.results import Access, NotebookLineage
+from fabric_assets.lineage.shortcuts import Aliases
 from fabric_assets.lineage.source import NotebookSource
 from fabric_assets.lineage.tables import Catalog, Table, canonical
 from fabric_assets.lineage.workspace import (
@@ -219,10 +220,11 @@ def _canonical(
         elif item.has_schemas is False:
             enabled.discard(key)
     known: dict[Table, Table] = {}
+    aliases = Aliases(catalog, lambda table: canonical(table, enabled, schemas))
 
     def one(table: Table) -> Table:
         if table not in known:
-            known[table] = canonical(table, enabled, schemas)
+            known[table] = aliases.behind(canonical(table, enabled, schemas))
         return known[table]
 
     notebooks = []

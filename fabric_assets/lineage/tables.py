@@ -47,6 +47,23 @@ class Table(NamedTuple):
         return ".".join(part for part in parts if part)
 
 
+class Shortcut(NamedTuple):
+    """A OneLake shortcut below ``Tables``; all in lower case.
+
+    Attributes:
+        schema: schema in which it lies; ``name``: its name, empty if it is a whole schema.
+        item_id: GUID of the target's item; ``workspace_id``: of its workspace.
+        target_schema: schema of the target; ``target_name``: its name.
+    """
+
+    schema: str
+    name: str
+    item_id: str
+    workspace_id: str
+    target_schema: str
+    target_name: str
+
+
 @dataclass(frozen=True)
 class Item:
     """A lakehouse or warehouse of the analyzed folder or workspace.
@@ -57,6 +74,7 @@ class Item:
         workspace: identity of its workspace.
         has_schemas: it is schema-enabled; ``None``: not known.
         is_warehouse: it is a warehouse.
+        shortcuts: to tables of other items.
     """
 
     name: str
@@ -64,6 +82,7 @@ class Item:
     workspace: str = HOME
     has_schemas: bool | None = None
     is_warehouse: bool = False
+    shortcuts: tuple[Shortcut, ...] = ()
 
 
 @dataclass(frozen=True)

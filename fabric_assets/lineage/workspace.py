@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fabric_assets.lineage.config import LineageConfig
+from fabric_assets.lineage.shortcuts import read_shortcuts
 from fabric_assets.lineage.source import NotebookSource, parse_notebook
 from fabric_assets.lineage.sql_routines import SqlFile
 from fabric_assets.lineage.tables import HOME, NO_WORKSPACE, Catalog, Item, is_guid
@@ -156,7 +157,7 @@ def _store(place: Path, kind: str) -> Item:
         metadata = None
     if isinstance(metadata, dict):
         has_schemas = bool(metadata.get("defaultSchema"))
-    return Item(name, ids, HOME, has_schemas, _STORES[kind])
+    return Item(name, ids, HOME, has_schemas, _STORES[kind], read_shortcuts(place, bool(has_schemas)))
 
 
 def _sql_files(folder: Path, place: Path, store: str) -> list[SqlFile]:
