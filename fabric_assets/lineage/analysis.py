@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from fabric_assets.lineage.mermaid import to_mermaid
 from fabric_assets.lineage.results import Access, NotebookLineage
 from fabric_assets.lineage.shortcuts import Aliases
 from fabric_assets.lineage.source import NotebookSource
+from fabric_assets.lineage.sql_routines import Routines, SqlFile
 from fabric_assets.lineage.tables import Catalog, Table, canonical
 from fabric_assets.lineage.workspace import (
     NotebookFile,
@@ -24,6 +26,9 @@ from fabric_assets.lineage.workspace import (
     build_catalog,
     read_folder,
 )
+
+_ARTIFACT = re.compile(r"-artifact\s+(\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE)
+_CREATES = re.compile(r"\bCREATE\s+(?:OR\s+ALTER\s+)?(?:PROC|PROCEDURE|FUNCTION)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class _Run:
     def __init__(self, source: WorkspaceSource, config: LineageConfig, cache: Cache) -> None:
         self._config = config
         self._cache = cache
-        self._notebooks = Notebooks(source.notebooks, source.sql)
+        self._notebooks = Notebooks(source.notebooks)
         self._hashes = {
             file.path: content_hash(file.name, file.path, file.workspace, file.data)
             for file in source.notebooks
@@ -138,8 +143,9 @@ class _Run:
             (file.workspace, *entry) for file in source.notebooks for entry in self._headers[file.path][0]
         ]
         self.catalog = build_catalog(source, attached, config)
-        routines = (part for file in self._notebooks.routines.sources for part in file)
-        self._context = content_hash(_fingerprint(self.catalog, config), *routines)
+        self._notebooks.routines = routines = Routines([*source.sql, *self._created(source)])
+        parts = (part for file in routines.sources for part in file)
+        self._context = content_hash(_fingerprint(self.catalog, config), *parts)
 
     def _header(self, file: NotebookFile) -> list[Any]:
         """Default lakehouses and the notebooks of ``%run``: what others must know before the analysis."""
@@ -149,6 +155,15 @@ class _Run:
             header = _header_of(self._notebooks.parse(file))
             self._cache.put_header(key, header)
         return header
+
+    def _created(self, source: WorkspaceSource) -> Iterator[SqlFile]:
+        """The cells of notebooks that create procedures or functions, which others may call."""
+        for file in source.notebooks:
+            attached, _, _, cells = self._headers[file.path]
+            default = (attached[0][1] or self.catalog.lakehouse(attached[0][0])) if attached else ""
+            for number, (artifact, text) in enumerate(cells):
+                place = f"{file.path}#{number}"
+                yield SqlFile(artifact or default, place, text, file.workspace, has_views=False)
 
     def _key(self, file: NotebookFile) -> str:
         """Hash of everything that the result depends on: the notebook, what it includes, what is known around it."""
@@ -191,7 +206,12 @@ def _header_of(notebook: NotebookSource) -> list[Any]:
     for cell in notebook.cells:
         if cell.language == "python" and "%run" in cell.source:
             included += run_names(cell.source)
-    return [attached, included, notebook.kernel]
+    creating = [
+        [match[1].strip("\"'") if (match := _ARTIFACT.search(cell.magic)) else "", cell.source]
+        for cell in notebook.cells
+        if cell.language == "tsql" and not cell.is_frozen and _CREATES.search(cell.source)
+    ]
+    return [attached, included, notebook.kernel, creating]
 
 
 def _fingerprint(catalog: Catalog, config: LineageConfig) -> str:

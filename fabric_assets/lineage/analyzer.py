@@ -7,7 +7,7 @@ from fabric_assets.lineage.cache import Evidence
 from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.results import NotebookLineage, Unresolved
 from fabric_assets.lineage.source import NotebookSource
-from fabric_assets.lineage.sql_routines import Routines, SqlFile
+from fabric_assets.lineage.sql_routines import Routines
 from fabric_assets.lineage.tables import Catalog
 from fabric_assets.lineage.workspace import NotebookFile, parse_file
 
@@ -21,11 +21,13 @@ class Notebooks:
 
     Args:
         files: their sources.
-        sql: sources of what the workspace's warehouses hold.
+
+    Attributes:
+        routines: procedures, functions and views of the workspace's warehouses.
     """
 
-    def __init__(self, files: Iterable[NotebookFile], sql: Iterable[SqlFile] = ()) -> None:
-        self.routines = Routines(sql)
+    def __init__(self, files: Iterable[NotebookFile]) -> None:
+        self.routines = Routines()
         self._parsed: dict[str, NotebookSource] = {}
         self.files = tuple(files)
         self._by_name: dict[tuple[str, str], NotebookFile] = {}

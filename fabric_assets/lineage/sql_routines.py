@@ -29,12 +29,14 @@ class SqlFile:
         path: where the file lies below the workspace's folder.
         text: its content.
         workspace: see ``Table``.
+        has_views: its views are seen through; those that a notebook creates are tables that it writes.
     """
 
     store: str
     path: str
     text: str
     workspace: str = HOME
+    has_views: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,13 @@ class Routines:
         self._parsed: dict[str, dict[tuple[str, ...], Routine]] = {}
         for file in self._files:
             for match in _HEADER.finditer(file.text):
+                if match["kind"].upper() == "VIEW" and not file.has_views:
+                    continue
                 self._index.setdefault((file.workspace, file.store.lower(), *_key(match["name"])), file)
 
     @property
     def sources(self) -> list[tuple[str, str, str]]:
-        """What a result may depend on: workspace, store and text of each file."""
+        """What results may depend on: workspace, store and text of each file."""
         return [(file.workspace, file.store, file.text) for file in self._files]
 
     def find(self, table: Table) -> Routine | None:
@@ -131,7 +135,10 @@ class Routines:
         if file is None:
             return None
         if file.path not in self._parsed:
-            self._parsed[file.path] = {_key(found.name): found for found in _routines_in(file.text)}
+            found = _routines_in(file.text)
+            self._parsed[file.path] = {
+                _key(one.name): one for one in found if file.has_views or one.kind != "view"
+            }
         return self._parsed[file.path].get(key)
 
 

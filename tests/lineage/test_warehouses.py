@@ -203,3 +203,19 @@ def test_a_default_that_may_be_one_of_several_is_a_gap(tmp_path: Path) -> None:
     (gap,) = lineage.notebooks[0].unresolved
     assert GUID.format(1) in gap.reason
     assert "`lakehouses`" in gap.reason
+
+
+def test_procedures_that_another_notebook_creates_are_followed(tmp_path: Path) -> None:
+    create = (
+        "CREATE OR ALTER PROC stg.load AS INSERT INTO t SELECT * FROM s\nGO\nCREATE VIEW v AS SELECT * FROM s"
+    )
+    lineage = _tsql_folder(
+        tmp_path,
+        ["WH.Warehouse"],
+        (GUID.format(1), "Datawarehouse", create),
+        (GUID.format(1), "Datawarehouse", "EXEC stg.load"),
+        (GUID.format(1), "Datawarehouse", "SELECT * FROM v"),
+    )
+    assert [shown(n)["reads"] for n in lineage.notebooks] == [["wh.dbo.s"], ["wh.dbo.s"], ["wh.dbo.v"]]
+    assert [shown(n)["writes"] for n in lineage.notebooks] == [["wh.dbo.v"], ["wh.dbo.t"], []]
+    assert not any(notebook.unresolved for notebook in lineage.notebooks)
