@@ -256,6 +256,9 @@ def _library(
     if top == "builtins":
         if rest == "get_ipython":
             return Lib("ipython")
+        if rest.startswith(("dbutils.notebook.", "dbutils.fs.")):  # of Databricks, with the same functions
+            same = f"notebookutils.{rest.removeprefix('dbutils.')}"
+            return library_calls.call_library(interpreter, same, arguments, keywords)
         if rest in _NOTEBOOK_BUILTINS:
             return Unknown()
         if rest.startswith("dbutils.widgets."):

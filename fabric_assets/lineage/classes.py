@@ -134,6 +134,8 @@ def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) ->
         found = owner.lookup(name)
         if isinstance(found, Function) and "classmethod" in found.decorators:
             return Partial(found, (owner,))
+        if found is None and name in ("model_validate", "parse_obj"):
+            return Partial(Lib("pydantic.model_validate"), (owner,))
         if found is None and name == "__members__":
             return Mapping(dict(owner.members))
         if found is None and name == "__subclasses__":
@@ -141,9 +143,13 @@ def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) ->
         return found
     if name in owner.attributes:
         return owner.attributes[name]
-    if name in ("__dict__", "_asdict"):
-        fields = as_dictionary(owner)
-        return fields if name == "__dict__" else Partial(Lib("copy.copy"), (fields,))
+    if name == "__dict__":
+        owner.attributes.update({**as_dictionary(owner).entries, **owner.attributes})
+        return Mapping(owner.attributes)
+    if name == "_asdict":
+        return Partial(Lib("copy.copy"), (as_dictionary(owner),))
+    if name == "_replace":
+        return Partial(Lib("dataclasses.replace"), (owner,))
     if name == "__class__" and owner.cls is not None:
         return owner.cls
     return bound_to(interpreter, owner, owner.cls.lookup(name) if owner.cls is not None else None)

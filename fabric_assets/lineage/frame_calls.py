@@ -109,6 +109,11 @@ def frame_method(
     ):
         result = interpreter.invoke(first, [frame if name != "foreach" else Unknown("a row"), *arguments[1:]])
         return result if name == "pipe" else frame.opaque()
+    if name in ("apply", "map", "map_rows", "applymap") and arguments:
+        rows = frame.rows.items if isinstance(frame.rows, Items) else [Unknown("a row")]
+        for row in rows[:300]:
+            interpreter.invoke(first, [row, *arguments[1:]])
+        return frame.opaque()
     if name in ("to_table", "to_lakehouse_table") and (arguments or "name" in keywords):
         first = keywords.get("name", first)
         replaces = (

@@ -147,6 +147,8 @@ def call_standard_library(
         return as_dictionary(first)
     if name == "dataclasses.replace":
         return replaced(first, keywords)
+    if name == "pydantic.model_validate" and len(arguments) == 2 and isinstance(arguments[1], Mapping):
+        return interpreter.invoke(first, [], {str(key): v for key, v in arguments[1].entries.items()})
     if name in ("sys.exit", "os._exit"):
         return Never()
     return None
