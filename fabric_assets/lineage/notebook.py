@@ -225,23 +225,25 @@ class _Analysis:
             interpreter.enter(scope)
             self._including.pop()
 
-    def _note_nameless_default(self) -> None:
-        """A default that has only a GUID is a store of its own here, though others may call it by its name."""
+    def _note_nameless_stores(self) -> None:
+        """A store of the own workspace that has only a GUID counts as another than one that others name."""
         default, session = self._notebook.default, self.session
-        name = self._catalog.lakehouse(default.id) if default is not None and not default.name else ""
-        if is_guid(name) and self._catalog.items and any(t.lakehouse == name for t, *_ in session.accesses):
-            session.gaps.setdefault(
-                Unresolved(
-                    0,
-                    1,
-                    f"the default lakehouse or warehouse {name} has no name here, so that its tables are not those "
-                    "that other notebooks name; name it under `lakehouses` in the configuration",
+        nameless = self._catalog.lakehouse(default.id) if default is not None and not default.name else ""
+        noted: set[str] = set()
+        for access in list(session.accesses.values()):
+            name = access.table.lakehouse
+            is_here = name == nameless or access.table.workspace == self._notebook.workspace
+            if is_here and is_guid(name) and name not in noted and self._catalog.items:
+                noted.add(name)
+                reason = (
+                    f"the lakehouse or warehouse {name} has no name here, so that its tables are not those that other "
+                    "notebooks name; name it under `lakehouses` in the configuration"
                 )
-            )
+                session.gaps.setdefault(Unresolved(access.cell, access.line, reason))
 
     def result(self) -> NotebookLineage:
         notebook, session = self._notebook, self.session
-        self._note_nameless_default()
+        self._note_nameless_stores()
         lineage = {
             table: {name: tuple(sorted(sources)) for name, sources in columns.items() if sources}
             for table, columns in session.column_lineage.items()

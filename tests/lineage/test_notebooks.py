@@ -336,3 +336,17 @@ def test_configuration_errors_name_the_place() -> None:
         with pytest.raises(LineageConfigError, match=r"lineage|lookups") as caught:
             LineageConfig.from_mapping(values)
         assert text in str(caught.value)
+
+
+def test_a_lakehouse_of_the_own_workspace_that_has_only_a_guid_is_a_gap() -> None:
+    guid = "6a0b6a54-0000-0000-0000-00000000000a"
+    path = f"abfss://{{}}@onelake.dfs.fabric.microsoft.com/{guid}/Tables/x"
+    here = f"spark.read.load('{path.format('Home')}')\nspark.read.load('{path.format('Home')}')"
+    source = {
+        name: {"notebook-content.py": git_text([cell])}
+        for name, cell in (("A", here), ("B", f"spark.read.load('{path.format('Elsewhere')}')"))
+    }
+    lineage = analyze(WorkspaceSource.from_definitions(source, (Item("Lake"),), ["Home"]))
+    (gap,) = lineage.notebooks[0].unresolved
+    assert guid in gap.reason
+    assert not lineage.notebooks[1].unresolved
