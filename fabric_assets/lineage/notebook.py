@@ -12,7 +12,8 @@ from fabric_assets.lineage.config import LineageConfig
 from fabric_assets.lineage.expressions import evaluate
 from fabric_assets.lineage.interpreter import Flow, Interpreter
 from fabric_assets.lineage.magics import CellSyntaxError, assigned_names, parse_cell, run_target
-from fabric_assets.lineage.plain import from_python
+from fabric_assets.lineage.plain import from_python, text_of
+from fabric_assets.lineage.possibilities import map_options
 from fabric_assets.lineage.results import NotebookLineage, Unresolved
 from fabric_assets.lineage.session import BudgetExceededError, Session
 from fabric_assets.lineage.source import Attached, Cell, NotebookSource
@@ -22,11 +23,12 @@ from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.statements import STATEMENTS
 from fabric_assets.lineage.tables import Catalog, NameResolver, is_guid
 from fabric_assets.lineage.tsql_magics import magic_options, run_tsql
-from fabric_assets.lineage.values import Const, OneOf, Unknown
+from fabric_assets.lineage.values import Const, OneOf, Unknown, concatenate
 
 FindNotebook = Callable[[str], NotebookSource | None]
 MAX_INCLUDES = 12
 
+_VARIABLE = re.compile(r"\{([A-Za-z_]\w*)\}")
 _COMMENTS = re.compile(r"(?m)^\s*(?://|#|--).*$")
 
 
@@ -165,9 +167,25 @@ class _Analysis:
     def _tsql(self, cell: Cell) -> None:
         options, _ = magic_options(cell.magic.partition(" ")[2])
         line = cell.first_line if not self._interpreter.pinned else None
-        frame = run_tsql(self.session, options, Const(cell.source), line)
+        text = self._with_variables(cell.source) if cell.magic else Const(cell.source)
+        frame = run_tsql(self.session, options, text, line)
         if options.get("bind"):
             self._interpreter.bind(options["bind"], frame)
+
+    def _with_variables(self, source: str) -> Any:
+        """The text of a ``%%tsql`` cell with the values of the Python variables that it names as ``{name}``."""
+        parts = _VARIABLE.split(source)
+        if len(parts) == 1:
+            return Const(source)
+        texts: list[Any] = []
+        for position, part in enumerate(parts):
+            value = self._interpreter.lookup(part) if position % 2 else None
+            texts.append(Const(f"{{{part}}}" if position % 2 else part) if value is None else value)
+        return map_options(
+            lambda *values: concatenate(text_of(value) for value in values),
+            texts,
+            self.session.branches,
+        )
 
     def _configure(self, cell: Cell) -> None:
         if self._interpreter.pinned:
