@@ -23,7 +23,7 @@ from fabric_assets.lineage.paths import path_attribute
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import call_builtin
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
-from fabric_assets.lineage.sql_connections import connection_method
+from fabric_assets.lineage.sql_connections import connection_method, written
 from fabric_assets.lineage.strings import format_method, text_method
 from fabric_assets.lineage.tables import UnresolvedNameError
 from fabric_assets.lineage.templates import substituted
@@ -193,6 +193,8 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
                 f"what the method `{name}` of a dataframe does is not known here; if it writes tables, declare it "
                 "in `writers`"
             )
+        if name in ("to_sql", "write_database"):
+            return written(interpreter, owner, arguments, keywords)
         return frame_method(interpreter, owner, name, arguments, keywords)
     if isinstance(owner, Reader):
         return reader_method(interpreter, owner, name, arguments, keywords)

@@ -31,6 +31,10 @@ WRITES = re.compile(r"(?:^|_)(?:write|save|upsert|merge|ingest|overwrite|materia
 _WORKS = re.compile(
     r"(?:^|_)(?:load|copy|sync|process|transform|refresh|build|stage|export|publish|replicate|run|etl)(?:_|[A-Z]|$)",
 )
+_NO_WORK = re.compile(
+    r"log|secret|config|setting|param|notif|alert|send|mail|metric|telemetry|token|credential|version|import",
+    re.IGNORECASE,
+)
 _TABLE = re.compile(r"[`\[]?[A-Za-z_][\w ]*[`\]]?(?:\.[`\[]?\w+[`\]]?){1,3}|.*\bTables/.+")
 _NO_TABLE = re.compile(
     r"(?:spark|com|org|www|pyspark|delta)\..*|.*\.(?:\w{1,4}|ipynb|parquet|avro|excel)", re.IGNORECASE
@@ -51,6 +55,8 @@ def may_touch_tables(name: str, arguments: list[Any], keywords: dict[str, Any]) 
     values = [option for value in [*arguments, *keywords.values()] for _, option in options_of(value)]
     if WRITES.search(last) or any(_is_data(value) for value in values):
         return True
+    if _NO_WORK.search(last):
+        return False
     texts = [value.value for value in values if isinstance(value, Const) and isinstance(value.value, str)]
     if texts and _WORKS.search(last):
         return True

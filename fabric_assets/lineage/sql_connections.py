@@ -3,13 +3,15 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.frame_calls import frames_in
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.sql import run_sql
 from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.storage import read_path
-from fabric_assets.lineage.values import Const, DeltaTableValue, SqlConnection, Text, Unknown
+from fabric_assets.lineage.tables import UnresolvedNameError
+from fabric_assets.lineage.values import Const, DeltaTableValue, SqlConnection, Text, Unknown, reason_of
 from fabric_assets.lineage.words import words
 
 if TYPE_CHECKING:
@@ -63,6 +65,32 @@ def queried(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str
     query = next((keywords[key] for key in ("sql", "query") if key in keywords), texts[0])
     result = connection_method(interpreter, connections[0], "query", [query], {})
     return result if isinstance(result, Frame) else Frame()
+
+
+def written(
+    interpreter: "Interpreter", frame: Frame, arguments: list[Any], keywords: dict[str, Any]
+) -> Unknown:
+    """Note what ``df.to_sql(name, connection, schema=...)`` writes if it is a connection to a warehouse."""
+    session = interpreter.session
+    values = [option for value in [*arguments, *keywords.values()] for _, option in options_of(value)]
+    connection = next((value for value in values if isinstance(value, SqlConnection)), None)
+    if connection is None or connection.dialect != "tsql":
+        return Unknown()
+    names = argument(arguments, keywords, 0, "name", "table_name")
+    schemas = keywords.get("schema", arguments[2] if len(arguments) > 2 else None)
+    schema = text_value(schemas)
+    for _, name in options_of(names):
+        if not isinstance(name, Const):
+            session.gap(f"to_sql: the table name depends on {reason_of(name)}")
+            continue
+        try:
+            full = f"{schema}.{name.value}" if schema else str(name.value)
+            table = session.resolver.tsql_table(full, connection.database, connection.is_warehouse)
+        except UnresolvedNameError as error:
+            session.gap(f"to_sql: {error}")
+            continue
+        session.write(table, frame, replaces=text_value(keywords.get("if_exists")) == "replace")
+    return Unknown()
 
 
 def duckdb_call(interpreter: "Interpreter", last: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:

@@ -115,13 +115,15 @@ class Routines:
 
     def __init__(self, files: Iterable[SqlFile] = ()) -> None:
         self._files = tuple(files)
-        self._index: dict[tuple[str, ...], SqlFile] = {}
+        # Comments and dynamic SQL may name routines as well, so that several files may be meant.
+        self._index: dict[tuple[str, ...], list[SqlFile]] = {}
         self._parsed: dict[str, dict[tuple[str, ...], Routine]] = {}
         for file in self._files:
             for match in _HEADER.finditer(file.text):
                 if match["kind"].upper() == "VIEW" and not file.has_views:
                     continue
-                self._index.setdefault((file.workspace, file.store.lower(), *_key(match["name"])), file)
+                key = (file.workspace, file.store.lower(), *_key(match["name"]))
+                self._index.setdefault(key, []).append(file)
 
     @property
     def sources(self) -> list[tuple[str, str, str]]:
@@ -131,15 +133,17 @@ class Routines:
     def find(self, table: Table) -> Routine | None:
         """The routine or view of that name."""
         key = (table.schema or "dbo", table.name)
-        file = self._index.get((table.workspace, table.lakehouse, *key))
-        if file is None:
-            return None
+        for file in self._index.get((table.workspace, table.lakehouse, *key), ()):
+            if key in self._in(file):
+                return self._in(file)[key]
+        return None
+
+    def _in(self, file: SqlFile) -> dict[tuple[str, ...], Routine]:
         if file.path not in self._parsed:
             found = _routines_in(file.text)
-            self._parsed[file.path] = {
-                _key(one.name): one for one in found if file.has_views or one.kind != "view"
-            }
-        return self._parsed[file.path].get(key)
+            wanted = (one for one in found if file.has_views or one.kind != "view")
+            self._parsed[file.path] = {_key(one.name): one for one in wanted}
+        return self._parsed[file.path]
 
 
 def _key(name: str) -> tuple[str, str]:

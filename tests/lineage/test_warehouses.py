@@ -92,6 +92,16 @@ def test_an_argument_that_is_not_known_is_a_gap(warehouse: Path) -> None:
     assert {"@n" in gap.reason for gap in notebook.unresolved} == {True}
 
 
+def test_what_comments_and_texts_name_is_not_what_they_define(warehouse: Path) -> None:
+    other = warehouse / "WH.Warehouse" / "dw" / "StoredProcedures" / "a.sql"
+    other.write_text(
+        "CREATE PROC dw.a AS -- CREATE PROCEDURE dw.usp_log is elsewhere\nEXEC ('CREATE VIEW dw.v_fact AS SELECT 1')"
+    )
+    cell = "%%tsql -artifact WH -type Warehouse\nEXEC dw.usp_log 'a', 1; SELECT * FROM dw.v_fact"
+    (notebook,) = lineage_of(warehouse, cell).notebooks
+    assert shown(notebook) == {"reads": ["wh.dw.fact", "wh.dw.v_fact"], "writes": ["wh.dbo.log"], "calls": []}
+
+
 def test_views_are_seen_through_also_from_spark_and_python(warehouse: Path) -> None:
     sources = (
         "%%tsql -artifact WH -type Warehouse\nSELECT * INTO mart.t FROM dw.v_top",
