@@ -93,6 +93,11 @@ def construct(
     if cls.kind == "dictionary":
         return Mapping(dict(keywords), complete=not arguments)
     instance = Instance({}, cls)
+    maker = cls.lookup("__new__")
+    if isinstance(maker, Function) and maker.node not in interpreter.call_stack:
+        made = call_function(interpreter, maker, [cls, *arguments], keywords)
+        found = [option for _, option in options_of(made) if isinstance(option, Instance)]
+        instance = found[0] if found else instance
     initializer = cls.lookup("__init__")
     if isinstance(initializer, Function):
         call_function(interpreter, initializer, [instance, *arguments], keywords)

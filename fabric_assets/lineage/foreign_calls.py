@@ -32,7 +32,7 @@ _WORKS = re.compile(
     r"(?:^|_)(?:load|copy|sync|process|transform|refresh|build|stage|export|publish|replicate|run|etl)(?:_|[A-Z]|$)",
 )
 _NO_WORK = re.compile(
-    r"log|secret|config|setting|param|notif|alert|send|mail|metric|telemetry|token|credential|version|import",
+    r"(?<![a-z])log|getlogger|secret|config|setting|param|notif|alert|send|mail|metric|telemetry|token|credential|version|import",
     re.IGNORECASE,
 )
 _TABLE = re.compile(r"[`\[]?[A-Za-z_][\w ]*[`\]]?(?:\.[`\[]?\w+[`\]]?){1,3}|.*\bTables/.+")

@@ -44,6 +44,8 @@ def call_builtin(
         if not arguments:
             return Const("")
         return map_options(text_of, [printed(interpreter, first)], interpreter.session.branches)
+    if name == "object.__new__" and isinstance(first, ClassValue):
+        return Instance({}, first)
     if name == "type" and len(arguments) == 1:
         return map_options(_class_of, [first], interpreter.session.branches)
     if name == "isinstance" and len(arguments) == 2:
