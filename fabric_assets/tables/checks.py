@@ -31,7 +31,8 @@ _NAMES: dict[TableCheck, str] = {
     "not_empty": "table_not_empty",
     "keys": "unique_keys",
     "row_count": "row_count_in_bounds",
-    "schema": "column_schema_change",  # the name of Dagster's own, which does it where it can
+    # The name of Dagster's own, which compares a load of several partitions with itself.
+    "schema": "column_schema_change",
     "freshness": "table_fresh",
 }
 _DESCRIPTIONS: dict[TableCheck, str] = {
@@ -97,7 +98,7 @@ def build_table_checks(
 
     Returns:
         For each asset one definition of those that block and one of those that do not, so that nobody waits for a check
-        that does not block; Dagster's own by itself.
+        that does not block.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an asset names no table, or an argument cannot work.
@@ -128,13 +129,10 @@ def build_table_checks(
         checked = _CheckedAsset(
             spec, named_table(spec, chosen), resource_key, severities, bounds, schema, content
         )
-        own = [name for name in chosen if not (name == "schema" and _is_dagsters(schema, stops))]
         for block in (True, False):
-            names = [name for name in own if (name in stops) is block]
+            names = [name for name in chosen if (name in stops) is block]
             if names:
                 checks.append(checked.definition(names, blocking=block))
-        if "schema" in chosen and "schema" not in own:
-            checks += dg.build_column_schema_change_checks(assets=[spec.key], severity=severities["schema"])
     return checks
 
 
@@ -184,10 +182,10 @@ class _CheckedAsset:
         for name in names:
             if name == "row_count":
                 assert self.bounds is not None  # noqa: S101 -- it is why this check is there
-                verdict = judge_row_count(context.instance, self.spec.key, self.bounds)
+                verdict = judge_row_count(context.instance, self.spec.key, self.bounds, context.run.run_id)
             elif name == "schema":
                 assert self.schema is not None  # noqa: S101
-                verdict = judge_schema(context.instance, self.spec.key, self.schema)
+                verdict = judge_schema(context.instance, self.spec.key, self.schema, context.run.run_id)
             else:
                 assert self.table is not None  # noqa: S101
                 content = content or self._content(context, self.table)
@@ -216,8 +214,3 @@ class _CheckedAsset:
             asset=self.spec.key.to_user_string(),
             workspace=getattr(workspace, "value", workspace),
         )
-
-
-def _is_dagsters(schema: SchemaRule | None, stops: Collection[TableCheck]) -> bool:
-    """Whether Dagster's own check does it: it cannot block."""
-    return schema == "unchanged" and "schema" not in stops

@@ -1,13 +1,15 @@
 """Judges a materialization by the ones before: row counts within bounds, columns unchanged or widened."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Any, Literal
 
 import dagster as dg
 
+from fabric_assets.tables.loads import loads_from
 from fabric_assets.tables.metadata import COLUMN_SCHEMA, ROW_COUNT
 
 SchemaRule = Literal["unchanged", "widened"]
@@ -28,6 +30,8 @@ _TEXT = re.compile(r"(?:var)?char\((\d+)\)")
 @dataclass(frozen=True)
 class RowCountBounds:
     """How far a table's row count may be from what it was: from the median of its latest materializations.
+
+    A load of several partitions counts once, however many materializations Dagster notes of it.
 
     Example::
 
@@ -72,9 +76,19 @@ class Verdict:
     metadata: Mapping[str, Any]
 
 
-def judge_row_count(instance: dg.DagsterInstance, asset_key: dg.AssetKey, bounds: RowCountBounds) -> Verdict:
-    """Whether the row count of the latest materialization is within bounds of the ones before."""
-    latest, before = _materializations(instance, asset_key, bounds.materializations + 1)
+def judge_row_count(
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, bounds: RowCountBounds, run_id: str | None = None
+) -> Verdict:
+    """Whether the row count of a load is within bounds of the ones before.
+
+    Args:
+        instance: the Dagster instance.
+        asset_key: the asset.
+        bounds: what is allowed.
+        run_id: the run whose load is judged; the latest load if there is none.
+    """
+    loads = loads_from(instance, asset_key, run_id)
+    latest = next(loads, None)
     if latest is None:
         return Verdict(False, "The asset has not been materialized yet: there is no row count to judge.", {})
     count = _row_count(latest)
@@ -85,7 +99,9 @@ def judge_row_count(instance: dg.DagsterInstance, asset_key: dg.AssetKey, bounds
             "read; a table without statistics has no row count, unless the notebook's exit value gives `row_count`.",
             {},
         )
-    counts = [known for event in before if (known := _row_count(event)) is not None]
+    counts = [
+        known for event in islice(loads, bounds.materializations) if (known := _row_count(event)) is not None
+    ]
     metadata: dict[str, Any] = {"fabric/row_count": count, "fabric/row_counts_before": len(counts)}
     if len(counts) < bounds.at_least:
         return Verdict(
@@ -110,9 +126,19 @@ def judge_row_count(instance: dg.DagsterInstance, asset_key: dg.AssetKey, bounds
     return Verdict(True, f"{count:,} rows; {usual}.", metadata)
 
 
-def judge_schema(instance: dg.DagsterInstance, asset_key: dg.AssetKey, rule: SchemaRule) -> Verdict:
-    """Whether the columns of the latest materialization follow from those of the one before that has any."""
-    latest, before = _materializations(instance, asset_key, _SCHEMAS_LOOKED_BACK)
+def judge_schema(
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, rule: SchemaRule, run_id: str | None = None
+) -> Verdict:
+    """Whether the columns of a load follow from those of the one before that has any.
+
+    Args:
+        instance: the Dagster instance.
+        asset_key: the asset.
+        rule: what may be different.
+        run_id: the run whose load is judged; the latest load if there is none.
+    """
+    loads = loads_from(instance, asset_key, run_id)
+    latest = next(loads, None)
     new = None if latest is None else _schema(latest)
     if latest is None or new is None:
         return Verdict(
@@ -123,6 +149,7 @@ def judge_schema(instance: dg.DagsterInstance, asset_key: dg.AssetKey, rule: Sch
             else "The asset has not been materialized yet: there are no columns to compare.",
             {},
         )
+    before = islice(loads, _SCHEMAS_LOOKED_BACK)
     old = next((schema for event in before if (schema := _schema(event)) is not None), None)
     if old is None:
         return Verdict(True, "There are no earlier columns to compare with.", {})
@@ -168,15 +195,6 @@ def is_widened(old: str, new: str) -> bool:
     return (
         before is not None and scale >= int(before[2]) and digits - scale >= int(before[1]) - int(before[2])
     )
-
-
-def _materializations(
-    instance: dg.DagsterInstance, asset_key: dg.AssetKey, limit: int
-) -> tuple[dg.AssetMaterialization | None, Sequence[dg.AssetMaterialization]]:
-    """The latest one, and those before it, the newest first."""
-    records = instance.fetch_materializations(asset_key, limit=limit).records
-    events = [record.asset_materialization for record in records if record.asset_materialization is not None]
-    return (events[0] if events else None), events[1:]
 
 
 def _row_count(event: dg.AssetMaterialization) -> int | None:
