@@ -215,7 +215,9 @@ def _utilities(interpreter: "Interpreter", name: str, arguments: list[Any], keyw
         kind = arguments[2] if len(arguments) > 2 else keywords.get("artifact_type", Const(""))
         is_warehouse = isinstance(kind, Const) and "warehouse" in str(kind.value).lower()
         database = str(first.value) if isinstance(first, Const) else ""
-        return SqlConnection("tsql", database, is_warehouse or None)
+        place = keywords.get("workspace", arguments[1] if len(arguments) > 1 else None)
+        workspace = session.resolver.catalog.workspace(text_value(place))
+        return SqlConnection("tsql", database, is_warehouse or None, workspace)
     return Unknown()
 
 

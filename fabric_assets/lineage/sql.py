@@ -151,19 +151,17 @@ def run_routine(session: Session, table: Table, routine: Routine, values: dict[s
     if table in session.followed or len(session.followed) >= MAX_ROUTINES:
         session.gap(f"the {routine.kind} {routine.name} calls itself; this is not followed")
         return Frame()
-    resolver = session.resolver
-    workspace, resolver.default_workspace = resolver.default_workspace, table.workspace
     session.followed.append(table)
     session.inside.append(routine.name)
     returned = _RETURN.match(routine.body) if routine.kind == "function" else None
     body = routine.body[returned.end() :] if returned else routine.body
     try:
         context = SqlContext("tsql", table.lakehouse, is_warehouse=True)
-        frame = _run_text(session, Const(body), context, None, Variables(body, values))
+        with session.resolver.inside(table.workspace):
+            frame = _run_text(session, Const(body), context, None, Variables(body, values))
     finally:
         session.inside.pop()
         session.followed.pop()
-        resolver.default_workspace = workspace
     return frame.opaque() if routine.has_columns else frame
 
 

@@ -85,7 +85,8 @@ def written(
             continue
         try:
             full = f"{schema}.{name.value}" if schema else str(name.value)
-            table = session.resolver.tsql_table(full, connection.database, connection.is_warehouse)
+            with session.resolver.inside(connection.workspace):
+                table = session.resolver.tsql_table(full, connection.database, connection.is_warehouse)
         except UnresolvedNameError as error:
             session.gap(f"to_sql: {error}")
             continue
@@ -117,7 +118,10 @@ def connection_method(
         if owner.dialect == "duckdb":
             frames = tuple((key, value) for key, value in _visible_frames(interpreter))
         context = SqlContext(owner.dialect, owner.database, owner.is_warehouse, frames)
-        return run_sql(session, first, context)
+        if owner.dialect == "duckdb":
+            return run_sql(session, first, context)
+        with session.resolver.inside(owner.workspace):
+            return run_sql(session, first, context)
     if name == "register" and len(arguments) > 1:
         frames_given = frames_in(arguments[1])
         if isinstance(first, Const) and frames_given:

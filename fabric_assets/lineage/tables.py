@@ -1,6 +1,8 @@
 """Identity of tables, and how names and paths in a notebook's source lead to it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -153,6 +155,15 @@ class NameResolver:
     default_is_warehouse: bool = False
     current_schema: str = ""
     schema_evidence: set[tuple[str, str, str]] = field(default_factory=set)
+
+    @contextmanager
+    def inside(self, workspace: str) -> Iterator[None]:
+        """Take names for those of this workspace (``HOME``: the notebook's own) meanwhile."""
+        former, self.default_workspace = self.default_workspace, workspace or self.home
+        try:
+            yield
+        finally:
+            self.default_workspace = former
 
     def _workspace(self, name: str) -> str:
         found = self.catalog.workspace(name)

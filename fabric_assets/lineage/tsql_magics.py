@@ -35,10 +35,8 @@ def run_tsql(session: Session, options: dict[str, str], text: object, line: int 
     kind = options.get("type", "").lower()
     context = SqlContext("tsql", options.get("artifact", ""), "warehouse" in kind if kind else None)
     resolver = session.resolver
-    former = resolver.default_workspace
-    if options.get("workspace"):
-        resolver.default_workspace = resolver.catalog.workspace(options["workspace"]) or resolver.home
-    try:
+    if not options.get("artifact") and not options.get("workspace"):
         return run_sql(session, text, context, line)
-    finally:
-        resolver.default_workspace = former
+    # The item is one of the notebook's own workspace, wherever its default lakehouse may lie.
+    with resolver.inside(resolver.catalog.workspace(options.get("workspace", ""))):
+        return run_sql(session, text, context, line)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.tables import DEFAULT_LAKEHOUSE, THIS_WORKSPACE, Table
+from fabric_assets.lineage.tables import DEFAULT_LAKEHOUSE, HOME, THIS_WORKSPACE, Table
 
 MAX_TEXT = 200_000
 """Longer texts count as unknown."""
@@ -265,11 +265,12 @@ class DeltaBuilder:
 
 @dataclass(frozen=True)
 class SqlConnection:
-    """A DuckDB connection or a connection to a SQL endpoint (``dialect``)."""
+    """A DuckDB connection or a connection to a SQL endpoint (``dialect``) of a workspace (see ``Table``)."""
 
     dialect: str
     database: str = ""
     is_warehouse: bool | None = None
+    workspace: str = HOME
 
 
 @dataclass

@@ -229,3 +229,28 @@ def test_procedures_that_another_notebook_creates_are_followed(tmp_path: Path) -
     assert [shown(n)["reads"] for n in lineage.notebooks] == [["wh.dbo.s"], ["wh.dbo.s"], ["wh.dbo.v"]]
     assert [shown(n)["writes"] for n in lineage.notebooks] == [["wh.dbo.v"], ["wh.dbo.t"], []]
     assert not any(notebook.unresolved for notebook in lineage.notebooks)
+
+
+def test_an_artifact_is_one_of_the_own_workspace_wherever_the_default_lakehouse_lies(tmp_path: Path) -> None:
+    place = tmp_path / "N.Notebook"
+    place.mkdir()
+    cells = [
+        "%%tsql -artifact WH -type Warehouse\nSELECT * INTO a FROM b",
+        "%%tsql -artifact WH -type Warehouse -workspace Other\nSELECT * FROM c",
+        "notebookutils.data.connect_to_artifact('WH').query('SELECT * FROM d')",
+        "notebookutils.data.connect_to_artifact('WH', 'Other', 'Warehouse').query('SELECT * FROM e')",
+        "spark.table('t')",
+    ]
+    (place / "notebook-content.py").write_bytes(git_text(cells, workspace="Shared"))
+    for name in ("WH.Warehouse", "Lake.Lakehouse", "M.Notebook"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "M.Notebook" / "notebook-content.py").write_bytes(git_text(["spark.table('t')"]))
+    _, notebook = analyze_folder(tmp_path).notebooks
+    assert shown(notebook)["reads"] == [
+        "lake.t@shared",
+        "wh.dbo.b",
+        "wh.dbo.c@other",
+        "wh.dbo.d",
+        "wh.dbo.e@other",
+    ]
+    assert shown(notebook)["writes"] == ["wh.dbo.a"]
