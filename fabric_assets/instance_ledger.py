@@ -1,5 +1,6 @@
 """The ledger of job control, kept in the Dagster instance's own storage: SQLite at home, Postgres in production."""
 
+import hashlib
 import json
 from collections.abc import Collection
 from datetime import datetime
@@ -17,6 +18,17 @@ _FROM_FAILURE = {"dagster/is_resume_retry", "dagster/is_asset_resume_retry"}
 class InstanceLedger:
     """The notes of one asset, or one partition of it, in one run and what is re-executed from it.
 
+    Args:
+        instance: where they are kept.
+        run: the run that goes on now.
+        step_key: the asset's step in it.
+        asset_key: the asset.
+        partition: key of the partition.
+        tables: the assets that the step materializes, if that is not ``asset_key`` alone.
+
+    Attributes:
+        key: of the entry of its latest attempt.
+
     Two small entries a job instance, in the key-value store that Dagster keeps for its daemons; a step's own events
     are many times larger.
     """
@@ -28,41 +40,51 @@ class InstanceLedger:
         step_key: str,
         asset_key: dg.AssetKey,
         partition: str | None,
+        *,
+        tables: Collection[dg.AssetKey] = (),
     ) -> None:
         self._instance = instance
         self._run = run
         self._step_key = step_key
+        self._materialized = set(tables) or {asset_key}
         # A re-execution shares its root run, a new materialization has one of its own.
         root_run_id = run.root_run_id or run.run_id
         self._claimed: str | None = None
         self._owner = json.dumps([asset_key.to_user_string(), partition, root_run_id])
+        # MySQL tells keys apart by their first 64 characters.
+        self.key = _ATTEMPT + hashlib.sha256(self._owner.encode()).hexdigest()[:40]
 
     def left_open(self) -> Attempt | None:
-        """See ``Ledger``. An end that is no success, or whose step succeeded, leaves nothing to be taken over."""
-        text = self._values({_ATTEMPT + self._owner}).get(_ATTEMPT + self._owner)
+        """See ``Ledger``. A failure, or an outcome that Dagster made use of, leaves nothing to be taken over."""
+        text = self._instance.daemon_cursor_storage.get_cursor_values({self.key}).get(self.key)
         if text is None:
             return None
         data = json.loads(text)
         attempt = Attempt(
-            datetime.fromisoformat(data["intended_at"]), data["job_instance_id"], data["status"]
+            datetime.fromisoformat(data["intended_at"]),
+            data["job_instance_id"],
+            data["status"],
+            data.get("stopping", False),
         )
         if attempt.status is None:
             return attempt
-        if attempt.status == COMPLETED and not self._succeeded_in(data["run_id"]):
+        if attempt.status == COMPLETED and not self._is_repeated(data["run_id"]):
             return attempt
         return None
 
     def write(self, attempt: Attempt) -> None:
         """See ``Ledger``."""
         entry = {
+            "owner": self._owner,
             "intended_at": attempt.intended_at.isoformat(),
             "job_instance_id": attempt.job_instance_id,
             "status": attempt.status,
+            "stopping": attempt.stopping,
             "run_id": self._run.run_id,
         }
         storage = self._instance.daemon_cursor_storage
         # One after the other: Dagster's SQLite storage loses new keys that are set together with old ones.
-        storage.set_cursor_values({_ATTEMPT + self._owner: json.dumps(entry)})
+        storage.set_cursor_values({self.key: json.dumps(entry)})
         if attempt.job_instance_id is not None and attempt.job_instance_id != self._claimed:
             storage.set_cursor_values({_CLAIM + attempt.job_instance_id: self._owner})
             self._claimed = attempt.job_instance_id
@@ -71,8 +93,10 @@ class InstanceLedger:
         """See ``Ledger``."""
         return set(claims(self._instance, job_instance_ids))
 
-    def _succeeded_in(self, run_id: str) -> bool:
-        """Whether our step had succeeded in that run, so that this run repeats it on purpose."""
+    def _is_repeated(self, run_id: str) -> bool:
+        """Whether Dagster had the outcome of that run, so that the step is executed again on purpose."""
+        if self._blocked_in(run_id):
+            return True
         if run_id == self._run.run_id:
             return False
         if run_id == self._run.parent_run_id and not _FROM_FAILURE.isdisjoint(self._run.tags):
@@ -81,8 +105,17 @@ class InstanceLedger:
         stats = self._instance.get_run_step_stats(run_id, [self._step_key])
         return any(step.status is not None and step.status.value == "SUCCESS" for step in stats)
 
-    def _values(self, keys: set[str]) -> dict[str, str]:
-        return dict(self._instance.daemon_cursor_storage.get_cursor_values(keys))
+    def _blocked_in(self, run_id: str) -> bool:
+        """Whether a blocking check found fault with the outcome."""
+        told = self._instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in told]
+        return any(
+            each.asset_key in self._materialized
+            and each.blocking
+            and not each.passed
+            and each.severity is dg.AssetCheckSeverity.ERROR
+            for each in evaluations
+        )
 
 
 def claims(instance: dg.DagsterInstance, job_instance_ids: Collection[str]) -> dict[str, str]:

@@ -143,6 +143,9 @@ def build_job_asset(
     timeout_seconds = options.get("timeout_seconds", 300.0)
     _refuse(name, [*problems, *_problems(retry, retry_interval_seconds, timeout_seconds)])
     partitions_def, backfill_policy = options.get("partitions_def"), options.get("backfill_policy")
+    tables, all_deps = options.get("tables", ()), list(options.get("deps", ()))
+    if partitions_def is None:
+        partitions_def = next((table.partitions_def for table in tables if table.partitions_def), None)
     single_run = backfill_policy is not None and backfill_policy.max_partitions_per_run != 1
     one_partition = partitions_def is not None and not single_run
     arguments = Arguments(
@@ -152,7 +155,6 @@ def build_job_asset(
         ranges=single_run,
         problem=argument_problem,
     )
-    tables, all_deps = options.get("tables", ()), list(options.get("deps", ()))
     if tables and all_deps:
         _refuse(name, ["with `tables`, what it waits for stands in their specs: leave `deps` out"])
     all_deps += arguments.upstream(all_deps)
@@ -181,7 +183,14 @@ def build_job_asset(
             resource=getattr(context.resources, resource_key),
             asset=name,
             parameters=arguments.values(launch_of(context, name, partition)),
-            ledger=InstanceLedger(context.instance, context.run, step, asset_key, partition),
+            ledger=InstanceLedger(
+                context.instance,
+                context.run,
+                step,
+                asset_key,
+                partition,
+                tables=[table.key for table in tables],
+            ),
             options={
                 "timeout_seconds": timeout_seconds,
                 "run_again_if_deduped": options.get("run_again_if_deduped", False),
@@ -203,19 +212,14 @@ def build_job_asset(
         known, checked = report(outcome, context.retry_number + 1, start.reported.unreported(checks))
         checked = [*start.reported.check_results(checks), *checked]
 
-        async def materialized(
-            key: dg.AssetKey, definition: Mapping[str, Any], checked: Sequence[dg.AssetCheckResult] = ()
-        ) -> dg.MaterializeResult:
+        async def materialized(key: dg.AssetKey, definition: Mapping[str, Any]) -> dg.MaterializeResult:
             told = await read_table(start, definition, key.to_user_string())
-            return _materialized(key, definition, start.reported, {**known, **told}, checked)
+            of_it = [each for each in checked if each.asset_key == key]
+            return _materialized(key, definition, start.reported, {**known, **told}, of_it)
 
         if not tables:
-            return await materialized(asset_key, metadata, checked)
-        first, *others = tables
-        return (
-            await materialized(first.key, first.metadata, checked),
-            *[await materialized(other.key, other.metadata) for other in others],
-        )
+            return await materialized(asset_key, metadata)
+        return tuple([await materialized(table.key, table.metadata) for table in tables])
 
     # Dagster would check the outputs against it, and it is one result or a tuple of them.
     del load.__annotations__["return"]

@@ -96,13 +96,17 @@ def check_results(
     """Results for the asset's checks, as the notebook reports them in its exit value.
 
     The exit value's entry ``checks`` maps a check's name to ``true``/``false`` or to an object with ``passed`` and,
-    as it likes, ``description``, ``severity`` (``WARN`` or ``ERROR``) and ``metadata``. A check that is not reported
-    fails: silence is no success.
+    as it likes, ``description``, ``severity`` (``WARN`` or ``ERROR``) and ``metadata``. Where a notebook loads several
+    tables that have checks of one name, the name is ``table:check``. A check that is not reported fails: silence is
+    no success.
     """
     reported = _json_object(exit_value).get("checks")
     if not isinstance(reported, Mapping):
         reported = {}
-    return [_check_result(spec, reported.get(spec.name)) for spec in check_specs]
+    return [
+        _check_result(spec, reported.get(spec.key.to_user_string(), reported.get(spec.name)))
+        for spec in check_specs
+    ]
 
 
 def failure(error: FabricError) -> dg.Failure:
@@ -210,6 +214,7 @@ def _check_result(spec: dg.AssetCheckSpec, reported: object) -> dg.AssetCheckRes
     )
     metadata = details.get("metadata")
     return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
         check_name=spec.name,
         passed=passed is True,
         severity=severity,

@@ -24,6 +24,7 @@ class Cancelling:
         watcher: says when it is worth a read.
         seen: the job instance.
         on_ended: called with its status when it has ended.
+        on_unconfirmed: called when it was asked to be cancelled, and has not been seen to end.
         tell: gets what becomes of it.
     """
 
@@ -34,6 +35,7 @@ class Cancelling:
         watcher: Watcher,
         seen: ObservedJobInstance,
         on_ended: Callable[[str], Awaitable[None]],
+        on_unconfirmed: Callable[[], Awaitable[None]],
         tell: Tell,
     ) -> None:
         self._service = service
@@ -41,6 +43,7 @@ class Cancelling:
         self._watcher = watcher
         self._seen = seen
         self._on_ended = on_ended
+        self._on_unconfirmed = on_unconfirmed
         self._tell = tell
 
     async def let_go(self, watched: Watched) -> None:
@@ -81,7 +84,10 @@ class Cancelling:
                         return True
                     running = True
         except (FabricError, TimeoutError) as error:
-            if isinstance(error, TimeoutError) and not asked and await self._late():
+            late = isinstance(error, TimeoutError) and not asked and await self._late()
+            if asked or late:
+                await self._on_unconfirmed()
+            if late:
                 return False
             self._tell(
                 f"{self._service.service} did not confirm that job instance {self._seen.id} of {self._service.label} "

@@ -67,7 +67,9 @@ class JobExecution:
             limits.capacity_patience_seconds, limits.capacity_wait_seconds, tell
         )
         self._seen = ObservedJobInstance(service, limits, tell)
-        self._cancelling = Cancelling(service, limits, watcher, self._seen, self._starting.ended, tell)
+        self._cancelling = Cancelling(
+            service, limits, watcher, self._seen, self._starting.ended, self._starting.stopping, tell
+        )
         self._skipped = 0
         self._skipped_since = 0.0
 
@@ -82,6 +84,9 @@ class JobExecution:
                         self._queue.no_room(place)
                     self._capacity.no_room(no_room)
                     continue
+            if self._seen.latest.status == CANCELLED and self._starting.took_over_stopping:
+                # Our own cancel, of an attempt that is over, is no outcome of this one.
+                continue
             if self._seen.latest.status == DEDUPED:
                 the_way_is_free = await self._wait_for_the_one_in_the_way()
                 if the_way_is_free and self._job.run_again_if_deduped:

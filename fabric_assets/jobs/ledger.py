@@ -17,11 +17,13 @@ class Attempt:
         intended_at: UTC by the service's clock, noted before the start is sent.
         job_instance_id: noted as soon as it is known.
         status: how it ended, noted at the end; ``None`` while that is open.
+        stopping: whether the service was asked to cancel it and has not confirmed that yet.
     """
 
     intended_at: datetime
     job_instance_id: str | None = None
     status: str | None = None
+    stopping: bool = False
 
 
 class Ledger(Protocol):

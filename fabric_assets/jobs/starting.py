@@ -57,6 +57,8 @@ class Starting:
         self._attempt: Attempt | None = None
         self.in_flight = False
         """Whether a start has been sent, or a job instance found, that ``obtain`` has not returned yet."""
+        self.took_over_stopping = False
+        """Whether the job instance was taken over while the service was about to cancel it for us."""
 
     async def has_left_open(self) -> bool:
         """Whether an earlier process may have started a job instance that is to be taken over."""
@@ -69,7 +71,7 @@ class Starting:
             JobInstanceLostError: one was started, and it cannot be told which.
             FabricError: the service refuses the start, or is out of order for too long.
         """
-        self.in_flight = False
+        self.in_flight = self.took_over_stopping = False
         async with start_lock(*self._service.lock_names):
             left_open = await asyncio.to_thread(self._ledger.left_open)
             self.in_flight = left_open is not None
@@ -81,6 +83,11 @@ class Starting:
         """Note how the attempt ended."""
         if self._attempt is not None:
             await self._note(replace(self._attempt, status=status))
+
+    async def stopping(self) -> None:
+        """Note that the service was asked to cancel the job instance and did not confirm it."""
+        if self._attempt is not None:
+            await self._note(replace(self._attempt, stopping=True))
 
     async def _take_over(self, left_open: Attempt) -> str | None:
         """The job instance of an earlier process, running or completed; ``None`` if there is none of use."""
@@ -98,9 +105,10 @@ class Starting:
             await self._note(replace(left_open, job_instance_id=job_instance_id, status=job_instance.status))
             return None
         await self._keep(left_open, job_instance_id)
+        self.took_over_stopping = left_open.stopping
         self._tell(
             f"takes over job instance {job_instance_id} ({job_instance.status}), which an earlier attempt of this "
-            "run started"
+            "run started" + (" and asked to cancel; waiting for its end" if left_open.stopping else "")
         )
         return job_instance_id
 

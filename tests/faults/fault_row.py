@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from fabric_assets.instance_ledger import InstanceLedger
 from fabric_assets.local import ServedFabric
 from fabric_assets.local.script import Fault
 from tests.conftest import Simulate
@@ -107,7 +108,9 @@ def check(
     with dg.DagsterInstance.ephemeral() as instance:
         result = materialize(load(item_type=item_type, **row.asset), fabric, instance, **row.fields)
         events = instance.all_logs(result.run_id)
-        notes = json.dumps(dict(instance.daemon_cursor_storage.get_cursor_values(_note_keys(fabric, result))))
+        ledger = InstanceLedger(instance, result.dagster_run, "DimX", dg.AssetKey("DimX"), None)
+        claims = {f"fabric_assets/job_instance/{started.id}" for started in fabric.started}
+        notes = dict(instance.daemon_cursor_storage.get_cursor_values({ledger.key, *claims}))
     if row.meanwhile is not None:
         meanwhile.join()
 
@@ -123,6 +126,7 @@ def check(
         assert "notebook" not in text + log
         text = text.replace("pipeline", "notebook")
     assert [words for words in row.fails if words not in text] == [], text
+    assert ledger.key in notes
     ours = [started.id for started in fabric.started if started.id not in theirs]
     if row.posts:
         assert len(starts(fabric)) - row.outside == row.posts, log
@@ -133,13 +137,5 @@ def check(
         loaded_by = event.metadata["fabric/job_instance_id"].value
         assert [job_instance for job_instance in effective(fabric) if job_instance in ours] == [loaded_by]
         assert event.metadata["fabric/duration_seconds"].value >= 0
-    shown = [caplog.text, notes, *(str(event) for event in events), *(repr(f) for f in failures)]
+    shown = [caplog.text, json.dumps(notes), *(str(event) for event in events), *(repr(f) for f in failures)]
     assert [text for text in shown if fabric.token in text] == []
-
-
-def _note_keys(fabric: ServedFabric, result: dg.ExecuteInProcessResult) -> set[str]:
-    """The keys of all notes that this asset's ledger can have written."""
-    owner = json.dumps(["DimX", None, result.run_id])
-    return {f"fabric_assets/attempt/{owner}"} | {
-        f"fabric_assets/job_instance/{started.id}" for started in fabric.started
-    }

@@ -177,6 +177,17 @@ CANCELS = [
         pipelines=True,
     ),
     Row(
+        "a time-out whose cancel is confirmed late is waited for by the retry, which starts another",
+        job_instances=[{"nth": 1, **NEVER_ENDS}, SHORT],
+        service={"cancel_seconds": 1.0},
+        asset={"timeout_seconds": 1.0, "retry": 1},
+        fields={"cancel_timeout_seconds": 0.2},
+        posts=2,
+        started=2,
+        said={"Fabric did not confirm that job instance": 1},
+        pipelines=True,
+    ),
+    Row(
         "a cancelled job instance without an end time",
         job_instances=[NEVER_ENDS],
         service={"end_time_on_cancel": False},
