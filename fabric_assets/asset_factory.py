@@ -247,8 +247,7 @@ def _partitioned_alike(
 
 def _refuse_late_partitions(start: JobStart) -> None:
     """Fail a partition of an asset that got its partitions after it was made: its arguments cannot know them."""
-    context = start.context
-    if not (context.has_partition_key or context.has_partition_key_range):
+    if start.context.assets_def.partitions_def is None:
         return
     raise dg.Failure(
         f"asset {start.asset} got its partitions after it was made (`post_processing` or `map_asset_specs`), so its "

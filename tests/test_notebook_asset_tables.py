@@ -95,6 +95,15 @@ def test_partitions_of_one_table_are_those_of_all() -> None:
         )
 
 
+def test_an_asset_without_partitions_is_loaded_by_the_run_of_a_partition(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["LoadA", "LoadB"])
+    dimension = notebook_asset("A", notebook="LoadA")
+    fact = notebook_asset("B", notebook="LoadB", deps=["A"], partitions_def=DAILY)
+
+    assert materialize([dimension, fact], fabric, partition_key="2026-02-01").success
+    assert len(fabric.started) == 2
+
+
 def test_an_asset_that_got_partitions_after_it_was_made_starts_nothing(simulate: Simulate) -> None:
     fabric = simulate(notebooks=["LoadA"])
     made = notebook_asset("A", notebook="LoadA", arguments={"recreate": False})
