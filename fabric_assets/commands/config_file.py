@@ -198,7 +198,9 @@ def _config(attributes: Mapping[str, Any], folder: Path) -> CheckConfig:
         include=tuple(attributes.get("include") or ()),
         exclude=tuple(attributes.get("exclude") or ()),
         deps={
-            (entry or {}).get("notebook") or key: tuple((entry or {}).get("deps") or ())
+            (entry or {}).get("notebook") or key: tuple(
+                dep for dep in (entry or {}).get("deps") or () if isinstance(dep, str)
+            )
             for key, entry in (attributes.get("notebooks") or {}).items()
         },
         source=folder / source if source and source != "live" else None,

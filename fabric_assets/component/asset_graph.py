@@ -1,25 +1,25 @@
 """From the lineage and the configuration to Dagster's definitions: assets, tables from elsewhere, jobs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from fabric_assets.arguments import Argument, exit_value_of
 from fabric_assets.asset_factory import notebook_asset
 from fabric_assets.client.compute import ComputeSettings
 from fabric_assets.component.dependencies import Names, connect, refuse_cycle
 from fabric_assets.component.entries import Entry, Selection
+from fabric_assets.component.entry_arguments import ArgumentReader
+from fabric_assets.component.entry_partitions import EntryPartitions, partitions_of, tell_untold
 from fabric_assets.component.jobs import build_jobs, members_of_jobs
 from fabric_assets.component.loaded_tables import checks_of, lakehouse_table, loaded_table
 from fabric_assets.component.race_rules import RaceMeasures, resolve_races
 from fabric_assets.component.settings import AssetsFor, DefaultSettings, JobSettings, Races
 from fabric_assets.component.table_metadata import Producers, notebook_metadata, table_metadata
 from fabric_assets.component.templates import Places
-from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
 from fabric_assets.notebook_patterns import folders
 from fabric_assets.tables.names import table_definition
@@ -79,24 +79,37 @@ class _Builder:
         self._entries = selection.entries
         self._settings = settings
         self._table_specs: dict[Table, dg.AssetSpec] = {}
+        self._names_of_tables: dict[str, tuple[dg.AssetKey, Sequence[str]]] | None = None
         self._specs = {entry.key: self._spec(entry) for entry in self._entries}
         self._tables = {entry.key: self._own_tables(entry) for entry in self._entries}
         self._keys = {entry.key: self._asset_keys(entry) for entry in self._entries}
         self._refuse_same_keys()
         self._names = Names(self._entries, self._keys)
-        self._dependencies = connect(graph, self._entries, self._names, settings.where)
+        self._partitions = {
+            entry.key: found for entry in self._entries if (found := self._find_partitions(entry))
+        }
+        reader = ArgumentReader(settings.defaults, self._names, self._keys, self._partitions, settings.where)
+        arguments = {entry.key: reader.read(entry) for entry in self._entries}
+        self._arguments = {key: each.values for key, each in arguments.items()}
+        exit_values = {key: each.waits_for for key, each in arguments.items()}
+        self._producers = self._find_producers()
+        self._dependencies = connect(
+            graph, self._entries, self._names, self._table_names, exit_values, settings.where
+        )
         self._jobs = members_of_jobs(settings.jobs, selection, self._names, settings.where)
         self._measures = self._resolve_races()
         refuse_cycle(self._dependencies, settings.where)
         self._waits = self._dependencies.waits()
-        self._producers = self._find_producers()
 
     def definitions(self) -> dg.Definitions:
         made = {entry.key: self._checked_asset(entry) for entry in self._entries}
         assets: list[Any] = list(made.values())
         checks = [check for entry in self._entries for check in self._checks(entry, made[entry.key])]
         external = self._external_tables() if self._settings.external_tables else []
-        jobs = build_jobs(self._jobs, self._keys, self._settings.jobs)
+        partitions = {key: found.definition for key, found in self._partitions.items()}
+        jobs = build_jobs(self._jobs, self._keys, self._settings.jobs, partitions, self._settings.where)
+        pipes = {entry.key: bool(self._value(entry, "pipes")) for entry in self._entries}
+        tell_untold(self._entries, self._partitions, self._arguments, pipes)
         return dg.Definitions(assets=[*assets, *external], asset_checks=checks, jobs=jobs)
 
     # Keys
@@ -147,6 +160,11 @@ class _Builder:
             f"{key.to_user_string()}. {advice}"
         )
 
+    def _find_partitions(self, entry: Entry) -> EntryPartitions | None:
+        tables = map(self._table_spec, self._tables[entry.key])
+        specs = [self._specs[entry.key], *tables]
+        return partitions_of(entry, specs, self._settings.defaults, self._settings.where)
+
     # Order
 
     def _resolve_races(self) -> RaceMeasures:
@@ -176,6 +194,30 @@ class _Builder:
                 found |= set(self._keys[upstream])
         found |= {self._table_key(table) for table in self._foreign(entry)}
         return sorted(found - set(self._keys[entry.key]))
+
+    def _deps(self, entry: Entry, *specs: dg.AssetSpec) -> list[dg.AssetDep]:
+        """What the translator's specs wait for, and what follows from the lineage and the configuration."""
+        found = {dep.asset_key: dep for spec in specs for dep in spec.deps}
+        for key in self._upstream(entry):
+            found.setdefault(key, dg.AssetDep(key))
+        return list(found.values())
+
+    def _table_names(self) -> Mapping[str, tuple[dg.AssetKey, Sequence[str]]]:
+        """Each table of the lineage by its name and its key: its key, and the entries that write it."""
+        if self._names_of_tables is None:
+            writers: dict[Table, list[str]] = defaultdict(list)
+            for entry in self._entries:
+                for table in entry.lineage.writes if entry.lineage else ():
+                    writers[table].append(entry.key)
+            lineages = self._graph.notebooks.values() if self._graph else ()
+            tables = sorted({table for each in lineages for table in (*each.reads, *each.writes)})
+            keys = {table: self._table_key(table) for table in tables}
+            self._names_of_tables = {
+                name: (key, writers[table])
+                for table, key in keys.items()
+                for name in (key.to_user_string(), str(table))
+            }
+        return self._names_of_tables
 
     def _foreign(self, entry: Entry) -> list[Table]:
         return [
@@ -223,45 +265,42 @@ class _Builder:
 
     def _asset(self, entry: Entry) -> dg.AssetsDefinition:
         spec = self._described_spec(entry)
-        options: dict[str, Any] = {
-            "notebook": entry.notebook,
-            "workspace": self._workspace(entry),
-            "arguments": self._arguments(entry),
-            "retry": self._value(entry, "retry"),
-            "retry_interval_seconds": self._value(entry, "retry_interval_seconds"),
-            "timeout_seconds": self._value(entry, "timeout_seconds"),
-            "compute": self._compute(entry),
-            "pipes": self._value(entry, "pipes"),
-            "pool": self._measures.pools.get(entry.key) or self._pool(entry),
-            "resource_key": self._settings.resource_key,
-        }
         reads = self._reads_tables(entry)
         tables = self._tables[entry.key]
-        if tables:
-            specs = [self._written_table(entry, table, spec, reads) for table in tables]
-            return notebook_asset(spec.key, tables=specs, **options)
+        partitions = self._partitions.get(entry.key)
         return notebook_asset(
             spec.key,
-            deps=self._upstream(entry),
+            notebook=entry.notebook,
+            workspace=self._workspace(entry),
+            deps=self._deps(entry, spec),
+            arguments=self._arguments[entry.key],
+            retry=self._value(entry, "retry"),
+            retry_interval_seconds=self._value(entry, "retry_interval_seconds"),
+            timeout_seconds=self._value(entry, "timeout_seconds"),
+            compute=self._compute(entry),
             description=spec.description,
             group_name=spec.group_name,
             owners=spec.owners,
             tags=_without_kinds(spec.tags),
             kinds=spec.kinds,
             metadata=spec.metadata,
+            partitions_def=partitions.definition if partitions else None,
+            backfill_policy=partitions.backfill_policy if partitions else None,
+            pool=self._measures.pools.get(entry.key) or self._pool(entry),
             automation_condition=spec.automation_condition,
             freshness_policy=spec.freshness_policy,
-            partitions_def=spec.partitions_def,
             code_version=spec.code_version,
-            table=loaded_table(entry) if reads else None,
-            **options,
+            table=loaded_table(entry) if reads and not tables else None,
+            tables=[self._written_table(entry, table, spec, reads) for table in tables],
+            pipes=self._value(entry, "pipes"),
+            resource_key=self._settings.resource_key,
         )
 
     def _described_spec(self, entry: Entry) -> dg.AssetSpec:
         """What the translator said, and the configuration over it."""
         own, defaults = entry.settings, self._settings.defaults
         spec = self._specs[entry.key]
-        kinds = own.kinds if own.kinds is not None else defaults.kinds
+        kinds = self._configured_kinds(entry)
         changes: dict[str, Any] = {
             "tags": {**_without_kinds(spec.tags), **defaults.tags, **own.tags},
             "kinds": set(kinds) if kinds is not None else spec.kinds,
@@ -280,6 +319,10 @@ class _Builder:
             metadata["fabric/races"] = sorted(set(races))
         return spec.replace_attributes(**changes, metadata=metadata)
 
+    def _configured_kinds(self, entry: Entry) -> list[str] | None:
+        own = entry.settings.kinds
+        return own if own is not None else self._settings.defaults.kinds
+
     def _reads_tables(self, entry: Entry) -> bool:
         checks = self._settings.defaults.checks if entry.settings.checks is None else entry.settings.checks
         if checks and checks.need_table:
@@ -294,15 +337,19 @@ class _Builder:
         spec = self._table_spec(table)
         known = table_definition(lakehouse_table(entry, table), entry.key) if reads else {}
         about = table_metadata(entry.lineage, self._producers, self._table_key, only=table)
+        kinds = self._configured_kinds(entry)
+        group = entry.settings.group_name or self._settings.defaults.group_name
         return spec.replace_attributes(
-            deps=self._upstream(entry),
             description=spec.description
             or notebook.description
             or f"Written by the Fabric notebook {entry.notebook}.",
-            group_name=spec.group_name or notebook.group_name,
+            group_name=group or spec.group_name,
             owners=[*spec.owners, *notebook.owners],
-            tags={**_without_kinds(notebook.tags), **spec.tags},
-            metadata={**notebook.metadata, **about, **known, **spec.metadata},
+            tags=_without_kinds(spec.tags),
+            kinds=set(kinds) if kinds is not None else spec.kinds,
+            metadata={**about, **known, **spec.metadata},
+            # All tables of a notebook have those of the entry.
+            partitions_def=None,
         )
 
     def _value(self, entry: Entry, name: str) -> Any:
@@ -323,19 +370,6 @@ class _Builder:
         compute = entry.settings.compute or self._settings.defaults.compute
         tag = entry.settings.session_tag or self._settings.defaults.session_tag
         return replace(compute or ComputeSettings(), session_tag=tag) if tag else compute
-
-    def _arguments(self, entry: Entry) -> dict[str, Argument]:
-        values = {**self._settings.defaults.arguments, **entry.settings.arguments}
-        return {name: self._argument(value) for name, value in values.items()}
-
-    def _argument(self, value: Any) -> Argument:
-        if not isinstance(value, ExitValueOf):
-            argument: Argument = value
-            return argument
-        found = self._names.find(value.exit_value_of)
-        if found:
-            return exit_value_of(self._keys[found[0]][0])
-        return exit_value_of(dg.AssetKey.from_user_string(value.exit_value_of))
 
 
 def _without_kinds(tags: Mapping[str, str]) -> dict[str, str]:

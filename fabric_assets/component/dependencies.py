@@ -1,23 +1,23 @@
 """The order of the entries: what follows from the lineage, what is configured, and that there is no cycle."""
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 import dagster as dg
 
+from fabric_assets.component.argument_settings import AssetElsewhere
 from fabric_assets.component.entries import Entry
 from fabric_assets.component.templates import Places
-from fabric_assets.importers.project import ExitValueOf
 from fabric_assets.lineage import Graph, Table
 from fabric_assets.near_names import nearest
 
-_log = logging.getLogger(__name__)
+_CLOSE = 0.6
 
-_CLOSE = 0.85
+TableNames = Callable[[], Mapping[str, tuple[dg.AssetKey, Sequence[str]]]]
+"""Names of tables to their assets' keys and the entries that write them; asked for where nothing else has a name."""
 
 
 @dataclass
@@ -26,18 +26,18 @@ class Dependencies:
 
     Attributes:
         tables: (upstream, downstream) -> tables that the one writes and the other reads.
-        configured: (upstream, downstream) of the configuration.
-        elsewhere: assets of other components that an entry waits for.
+        configured: (upstream, downstream) of the configuration, to the place that says so; empty: races.
+        elsewhere: assets that an entry waits for and that are none of these entries'.
     """
 
     tables: dict[tuple[str, str], list[Table]] = field(default_factory=lambda: defaultdict(list))
-    configured: set[tuple[str, str]] = field(default_factory=set)
+    configured: dict[tuple[str, str], str] = field(default_factory=dict)
     elsewhere: dict[str, list[dg.AssetKey]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def pairs(self) -> set[tuple[str, str]]:
         """All (upstream, downstream)."""
-        return set(self.tables) | self.configured
+        return self.tables.keys() | self.configured.keys()
 
     def waits(self) -> dict[str, set[str]]:
         """The entries that each entry waits for."""
@@ -80,22 +80,35 @@ class Names:
         return self._by_name.keys()
 
 
-def connect(graph: Graph | None, entries: Sequence[Entry], names: Names, where: Places) -> Dependencies:
+def connect(
+    graph: Graph | None,
+    entries: Sequence[Entry],
+    names: Names,
+    tables: TableNames,
+    exit_values: Mapping[str, Mapping[str, str]],
+    where: Places,
+) -> Dependencies:
     """Find what each entry waits for.
 
     A configured dependency counts more than one that follows from the lineage and says the opposite.
 
+    Args:
+        graph: the lineage, ``None`` if no source is known.
+        entries: the entries.
+        names: finds entries.
+        tables: the tables of the lineage.
+        exit_values: entries whose exit values an entry takes, to the place in the configuration that says so.
+        where: places in the configuration, for errors.
+
     Raises:
-        dagster.DagsterInvalidDefinitionError: entries wait for each other, or an exit value is nobody's.
+        dagster.DagsterInvalidDefinitionError: entries wait for each other, or for what nobody knows.
     """
     found = Dependencies()
     for entry in entries:
-        for number, name in enumerate(entry.settings.deps):
-            _configure(found, entry, name, names, where("notebooks", entry.key, "deps", number))
-        for parameter, value in entry.settings.arguments.items():
-            if isinstance(value, ExitValueOf):
-                place = where("notebooks", entry.key, "arguments", parameter)
-                _configure(found, entry, value.exit_value_of, names, place)
+        for number, dep in enumerate(entry.settings.deps):
+            _configure(found, entry, dep, names, tables, where("notebooks", entry.key, "deps", number))
+        for upstream, place in exit_values.get(entry.key, {}).items():
+            found.configured.setdefault((upstream, entry.key), place)
     by_node: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
         if entry.node is not None:
@@ -125,11 +138,9 @@ def refuse_cycle(dependencies: Dependencies, where: Places) -> None:
     steps = list(pairwise(cycle))
     text = cycle[0] + "".join(f" -> ({_because(dependencies, pair)}) -> {pair[1]}" for pair in steps)
     derived = [pair for pair in steps if pair not in dependencies.configured]
-    configured = [
-        where("notebooks", later, "deps") for pair in steps if pair not in derived for later in pair[1:]
-    ]
-    place = f"{configured[-1]}: " if configured else ""
-    advice = "Take one of the configured `deps` away."
+    places = [place for pair in steps if (place := dependencies.configured.get(pair))]
+    place = f"{places[-1]}: " if places else ""
+    advice = "Take one of the configured `deps` or `exit_value_of` away."
     if derived:
         upstream, downstream = derived[-1]
         table = dependencies.tables[upstream, downstream][0]
@@ -147,19 +158,28 @@ def _because(dependencies: Dependencies, pair: tuple[str, str]) -> str:
     return ", ".join(str(table) for table in dependencies.tables[pair])
 
 
-def _configure(found: Dependencies, entry: Entry, name: str, names: Names, place: str) -> None:
-    upstream = names.find(name)
+def _configure(
+    found: Dependencies,
+    entry: Entry,
+    dep: str | AssetElsewhere,
+    names: Names,
+    tables: TableNames,
+    place: str,
+) -> None:
+    name = dep.asset if isinstance(dep, AssetElsewhere) else dep
+    upstream: Sequence[str] = names.find(name)
+    key = dg.AssetKey.from_user_string(name)
+    if not upstream and not isinstance(dep, AssetElsewhere):
+        if name not in tables():
+            close = nearest(name, {*names.known(), *tables()}, _CLOSE) or "."
+            raise dg.DagsterInvalidDefinitionError(
+                f"{place}: there is no notebook, asset or table {name!r} here{close} An asset of other definitions or "
+                f"of another code location is written {{asset: {name}}}"
+            )
+        key, upstream = tables()[name]
     if entry.key in upstream:
         raise dg.DagsterInvalidDefinitionError(f"{place}: {entry.key} cannot wait for itself")
     if upstream:
-        found.configured.update((key, entry.key) for key in upstream)
-        return
-    close = nearest(name, names.known(), _CLOSE)
-    if close:
-        _log.warning(
-            "%s: %r is no notebook or asset here and is taken for an asset from elsewhere%s",
-            place,
-            name,
-            close,
-        )
-    found.elsewhere[entry.key].append(dg.AssetKey.from_user_string(name))
+        found.configured.update({(other, entry.key): place for other in upstream})
+    else:
+        found.elsewhere[entry.key].append(key)

@@ -55,19 +55,50 @@ def members_of_jobs(
 
 
 def build_jobs(
-    members: Members, assets: Mapping[str, Sequence[dg.AssetKey]], configured: Mapping[str, JobSettings]
+    members: Members,
+    assets: Mapping[str, Sequence[dg.AssetKey]],
+    configured: Mapping[str, JobSettings],
+    partitions: Mapping[str, dg.PartitionsDefinition],
+    where: Places,
 ) -> list[Any]:
-    """The jobs.
+    """The jobs. A notebook that calls others is none if these have different partitions, with a warning.
 
     Args:
         members: entries of each job.
         assets: keys of the assets of each entry.
         configured: what the configuration says of a job.
+        partitions: partitions of the entries that have some.
+        where: places in the configuration, for errors.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: the assets of a configured job have different partitions.
     """
-    return [
-        _job(name, [asset for key in keys for asset in assets[key]], configured.get(name))
-        for name, keys in members.items()
-    ]
+    jobs = []
+    for name, keys in members.items():
+        problem = _different_partitions(keys, partitions)
+        if problem and name in configured:
+            raise dg.DagsterInvalidDefinitionError(
+                f"{where('jobs', name)}: {problem}. Make a job for each kind of partitions"
+            )
+        if problem:
+            _log.warning("notebook %s is no job here: of the notebooks that it calls, %s", name, problem)
+        else:
+            jobs.append(_job(name, [asset for key in keys for asset in assets[key]], configured.get(name)))
+    return jobs
+
+
+def _different_partitions(
+    keys: Sequence[str], partitions: Mapping[str, dg.PartitionsDefinition]
+) -> str | None:
+    """Why the entries cannot be run together, ``None`` if they can: a run has one partition."""
+    partitioned = [key for key in keys if key in partitions]
+    for key in partitioned[1:]:
+        if partitions[key] != partitions[partitioned[0]]:
+            return (
+                f"{partitioned[0]} ({partitions[partitioned[0]]}) and {key} ({partitions[key]}) have different "
+                "partitions, so no run can have both"
+            )
+    return None
 
 
 def _job(name: str, assets: Sequence[dg.AssetKey], settings: JobSettings | None) -> Any:

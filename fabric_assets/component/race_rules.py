@@ -103,7 +103,7 @@ def _chain(members: Sequence[str], dependencies: Dependencies) -> set[tuple[str,
     rank = {key: number for number, key in enumerate(_static_order(dependencies.waits()))}
     ordered = sorted(members, key=lambda key: (rank.get(key, len(rank)), key))
     pairs = set(pairwise(ordered))
-    dependencies.configured |= pairs
+    dependencies.configured |= dict.fromkeys(pairs - dependencies.configured.keys(), "")
     return pairs
 
 

@@ -19,7 +19,9 @@ from pydantic import (
 
 from fabric_assets.asset_names import NameRules
 from fabric_assets.client.compute import ComputeSettings
+from fabric_assets.component.argument_settings import Argument, AssetElsewhere, Name
 from fabric_assets.component.asset_values import check_asset_value, check_fields
+from fabric_assets.component.partition_settings import BackfillSettings, PartitionSettings
 from fabric_assets.component.table_settings import TableChecks
 from fabric_assets.importers.project import NotebookDefaults, NotebookEntry
 from fabric_assets.pipes.settings import PipesFiles
@@ -27,7 +29,6 @@ from fabric_assets.tables.names import LakehouseTable
 
 Races = Literal["order", "pool", "report"]
 AssetsFor = Literal["notebooks", "tables"]
-Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 def _regular_expression(text: str) -> str:
@@ -60,8 +61,13 @@ class DefaultSettings(NotebookDefaults):
             table that is.
         pipes: whether the notebooks speak to Dagster with ``dagster-pipes`` while they run: ``true`` with the default
             lakehouse of ``compute``, else the settings of ``PipesFiles``.
+        arguments: parameters for every notebook. One that takes the exit value of a notebook is not sent to that
+            notebook itself, one that takes the partition is not sent to notebooks without partitions.
+        partitions: partitions of the assets; arguments tell a notebook which one it is to load.
+        backfill_policy: how a backfill is cut into runs; unset: one run for each partition.
     """
 
+    arguments: dict[str, Argument] = Field(default={})  # type: ignore[assignment] # more forms than importers write
     group_name: str | None = None
     kinds: list[str] | None = None
     owners: list[str] = Field(default=[])
@@ -71,6 +77,8 @@ class DefaultSettings(NotebookDefaults):
     compute: ComputeSettings | None = None
     checks: TableChecks | None = None
     pipes: bool | PipesFiles = False
+    partitions: PartitionSettings | None = None
+    backfill_policy: BackfillSettings | None = None
 
     @field_validator("group_name", "kinds", "owners", "tags", "pool")
     @classmethod
@@ -93,8 +101,15 @@ class NotebookSettings(NotebookEntry):
             columns, size and version. Unset: with ``read_tables``, or for checks, the one that its source writes.
         checks: replaces the ``checks`` of ``defaults``; ``false``: none.
         pipes: replaces the ``pipes`` of ``defaults``; ``false``: it does not speak.
+        deps: notebooks, assets or tables that must be materialized before; ``{asset: KEY}`` for assets of other
+            definitions or code locations.
+        arguments: name of a parameter to its value, or to where the value comes from.
+        partitions: replaces the ``partitions`` of ``defaults``; ``false``: none.
+        backfill_policy: replaces the ``backfill_policy`` of ``defaults``.
     """
 
+    deps: list[str | AssetElsewhere] = Field(default=[])  # type: ignore[assignment] # more forms, too
+    arguments: dict[str, Argument] = Field(default={})  # type: ignore[assignment] # more forms than importers write
     group_name: str | None = None
     kinds: list[str] | None = None
     owners: list[str] | None = None
@@ -104,6 +119,8 @@ class NotebookSettings(NotebookEntry):
     table: Name | None = None
     checks: TableChecks | Literal[False] | None = None
     pipes: bool | PipesFiles | None = None
+    partitions: PartitionSettings | Literal[False] | None = None
+    backfill_policy: BackfillSettings | None = None
 
     @field_validator("table")
     @classmethod

@@ -212,7 +212,7 @@ def test_configured_dependencies_can_make_no_cycle_either(tmp_path: Path) -> Non
 
 
 def test_without_a_source_the_configuration_names_all(tmp_path: Path) -> None:
-    made = definitions(notebooks={"Load_A": {}, "Load_B": {"deps": ["Load_A", "elsewhere/C"]}})
+    made = definitions(notebooks={"Load_A": {}, "Load_B": {"deps": ["Load_A", {"asset": "elsewhere/C"}]}})
 
     assert order(made)["B"] == {"A", "elsewhere/C"}
     assert not (tmp_path / "cache").exists()

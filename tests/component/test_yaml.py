@@ -106,6 +106,34 @@ def test_a_defs_yaml_reads_its_folder(tmp_path: Path, monkeypatch: pytest.Monkey
             "no notebook matches 'Laod_*'",
             id="pattern-without-match",
         ),
+        pytest.param(
+            "  source: ./workspace\n  notebooks:\n    Load_FactSales:\n      deps: [DimStor]\n",
+            6,
+            "notebooks.Load_FactSales.deps.0",
+            "no notebook, asset or table 'DimStor' here; did you mean 'DimStore'",
+            id="dependency-that-resembles",
+        ),
+        pytest.param(
+            "  notebooks:\n    A:\n      deps: [other/thing]\n",
+            5,
+            "notebooks.A.deps.0",
+            "another code location is written {asset: other/thing}",
+            id="dependency-on-nothing",
+        ),
+        pytest.param(
+            "  notebooks:\n    Extract: {}\n    A:\n      arguments:\n        x: {exit_value_of: Extrat}\n",
+            7,
+            "notebooks.A.arguments.x",
+            "did you mean 'Extract'",
+            id="exit-value-of-nothing",
+        ),
+        pytest.param(
+            "  defaults:\n    arguments: {x: {exit_value_of: elsewhere/B}}\n  notebooks: {A: {}}\n",
+            4,
+            "defaults.arguments.x",
+            "no notebook or asset 'elsewhere/B'",
+            id="default-exit-value-of-nothing",
+        ),
         pytest.param("  source: ./nowhere\n", 3, "source", "there is no folder", id="no-folder"),
         pytest.param(
             "  source: ./workspace\n  jobs:\n    daily:\n      notebooks: [Load_DimStor]\n",
@@ -202,13 +230,6 @@ def test_errors_name_file_line_and_key(
     assert re.search(rf"defs\.yaml:{line}\b", message), message
     assert key in message
     assert what in message
-
-
-def test_a_dependency_that_may_be_a_slip_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    definitions(source=shop(tmp_path / "w"), notebooks={"Load_FactSales": {"deps": ["DimStor"]}})
-
-    assert "notebooks.Load_FactSales.deps.0: 'DimStor'" in caplog.text
-    assert "did you mean 'DimStore'" in caplog.text
 
 
 def test_rules_that_fit_nothing_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
