@@ -1,25 +1,38 @@
 """Where a notebook's parameters get their values from: run config, partition key, another's exit value, or fixed."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from types import NoneType
 from typing import Any
 
 import dagster as dg
 
 from fabric_assets.client.compute import ParameterValue, parameter_problem
-from fabric_assets.exit_values import latest_exit_value
+from fabric_assets.exit_values import exit_value_for
 
-_CONFIG_TYPES: dict[type, Any] = {bool: dg.Bool, int: dg.Int, float: dg.Float, str: dg.String}
+_CONFIG_TYPES: dict[type, Any] = {
+    bool: dg.Bool,
+    int: dg.Int,
+    float: dg.Float,
+    str: dg.String,
+    list: dg.Array(dg.Noneable(dg.Any)),
+    dict: dict,  # any keys
+    NoneType: dg.Any,
+}
 _REQUIRED: Any = object()
+
+JsonValue = ParameterValue | list[Any] | tuple[Any, ...] | dict[str, Any] | None
+"""What a pipeline and jobs of other items take as a parameter; a notebook takes a ``ParameterValue``."""
 
 
 @dataclass(frozen=True)
 class ConfigField:
     """A field of the run config, see ``config_field``."""
 
-    type: type[ParameterValue]
+    type: type[Any]
     default: Any
     description: str | None
 
@@ -28,7 +41,7 @@ class ConfigField:
 class Fixed:
     """A value that nobody can change at launch, see ``fixed``."""
 
-    value: ParameterValue
+    value: JsonValue
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,9 @@ class ExitValueOf:
     asset_key: dg.AssetKey
 
 
-Argument = ParameterValue | ConfigField | Fixed | PartitionKey | PartitionEdge | ExitValueOf
+_Source = ConfigField | Fixed | PartitionKey | PartitionEdge | ExitValueOf
+
+Argument = JsonValue | _Source
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ class Launch:
         exit_value: gives the exit value of another asset.
     """
 
-    config: Mapping[str, ParameterValue]
+    config: Mapping[str, Any]
     exit_value: Callable[[dg.AssetKey], str]
     partition: str | None = None
     key_range: tuple[str, str] | None = None
@@ -74,9 +89,9 @@ class Launch:
 
 
 def config_field(
-    type: type[ParameterValue],  # noqa: A002 -- what it is
+    type: type[JsonValue],  # noqa: A002 -- what it is
     *,
-    default: ParameterValue = _REQUIRED,
+    default: JsonValue = _REQUIRED,
     description: str | None = None,
 ) -> ConfigField:
     """A typed field of the run config (the launchpad) whose value reaches the notebook as a parameter.
@@ -84,14 +99,14 @@ def config_field(
     A plain value says the same in short: ``False`` instead of ``config_field(bool, default=False)``.
 
     Args:
-        type: ``bool``, ``int``, ``float`` or ``str``.
+        type: ``bool``, ``int``, ``float`` or ``str``; of what is no notebook ``list`` and ``dict`` too.
         default: the value if the launch names none; without it the field is required.
         description: shown beside the field.
     """
     return ConfigField(type, default, description)
 
 
-def fixed(value: ParameterValue) -> Fixed:
+def fixed(value: JsonValue) -> Fixed:
     """A value that is always sent and does not show in the launchpad."""
     return Fixed(value)
 
@@ -105,8 +120,8 @@ def partition_start(format: str | None = None) -> PartitionEdge:  # noqa: A002 -
     """Where the materialized partitions begin: of one partition, or of the range that a backfill gives to one run.
 
     Args:
-        format: for partitions that are spans of time, the begin as ``strftime`` writes it, such as ``"%Y-%m-%d"``;
-            ``None``: the key of the first partition.
+        format: for partitions that are spans of time, or that have one such dimension, the begin as ``strftime``
+            writes it, such as ``"%Y-%m-%d"``; ``None``: the key of the first partition.
     """
     return PartitionEdge(end=False, format=format)
 
@@ -122,9 +137,13 @@ def partition_end(format: str | None = None) -> PartitionEdge:  # noqa: A002
 
 
 def exit_value_of(asset: dg.AssetKey | str | Sequence[str]) -> ExitValueOf:
-    """What the notebook of another asset passed to ``notebook.exit``, as text: in the same run, else in its latest one.
+    """What the notebook of another asset passed to ``notebook.exit``, as text.
 
-    The asset becomes a dependency. Where both have partitions, it is the exit value of the same partition.
+    It is that of the same run, else of the run that this one re-executes, else the latest. The asset becomes a
+    dependency. If it has partitions, it is the exit value of the partition that belongs to the one that is
+    materialized, as Dagster maps them (``dg.AssetDep(..., partition_mapping=...)`` among ``deps``); if several belong
+    to it, they must have the same exit value, as those have that one job instance loaded together. An asset without
+    partitions takes what its own run loaded, whichever partition that was.
     """
     return ExitValueOf(dg.AssetKey.from_coercible(asset))
 
@@ -152,13 +171,9 @@ class Arguments:
         ranges: bool = False,
         problem: Callable[[str, Any], str | None] = parameter_problem,
     ) -> None:
-        self._arguments = {
-            name: _as_config_field(argument) if isinstance(argument, str | int | float) else argument
-            for name, argument in arguments.items()
-        }
         problems = [
             found
-            for name, argument in self._arguments.items()
+            for name, argument in arguments.items()
             if (found := _problem(name, argument, problem, partitioned=partitioned, ranges=ranges))
         ]
         seen: dict[str, str] = {}
@@ -170,6 +185,10 @@ class Arguments:
                 )
         if problems:
             raise dg.DagsterInvalidDefinitionError(f"asset {asset}: " + "; ".join(problems))
+        self._arguments: dict[str, _Source] = {
+            name: argument if isinstance(argument, _Source) else _as_config_field(argument)
+            for name, argument in arguments.items()
+        }
 
     @property
     def config_schema(self) -> dict[str, dg.Field] | None:
@@ -199,29 +218,32 @@ class Arguments:
         }
         return sorted(wanted - known)
 
-    def values(self, launch: Launch) -> dict[str, ParameterValue]:
+    def values(self, launch: Launch) -> dict[str, Any]:
         """What is sent for one materialization.
 
         Raises:
             dagster.Failure: another asset has no exit value to take.
         """
-        values: dict[str, ParameterValue] = {}
-        for name, argument in self._arguments.items():
-            match argument:
-                case ConfigField():
-                    values[name] = argument.type(launch.config[name])
-                case Fixed():
-                    values[name] = argument.value
-                case PartitionKey() if launch.partition is not None:
-                    values[name] = str(launch.partition)  # a MultiPartitionKey is a subclass of str
-                case PartitionEdge():
-                    values[name] = _edge(name, argument, launch)
-                case ExitValueOf():
-                    values[name] = launch.exit_value(argument.asset_key)
-        return values
+        return {name: _value(name, argument, launch) for name, argument in self._arguments.items()}
 
 
-def _described(argument: Argument) -> Any:
+def _value(name: str, argument: _Source, launch: Launch) -> Any:
+    match argument:
+        case ConfigField():
+            given = launch.config[name]
+            return float(given) if argument.type is float else given
+        case Fixed():
+            return argument.value
+        case PartitionKey():
+            assert launch.partition is not None  # noqa: S101 -- checked when the asset was defined
+            return str(launch.partition)  # a MultiPartitionKey is a subclass of str
+        case PartitionEdge():
+            return _edge(name, argument, launch)
+        case ExitValueOf():
+            return launch.exit_value(argument.asset_key)
+
+
+def _described(argument: _Source) -> Any:
     match argument:
         case ConfigField():
             return "run config, required" if argument.default is _REQUIRED else argument.default
@@ -233,8 +255,6 @@ def _described(argument: Argument) -> Any:
             return f"{'end' if argument.end else 'begin'} of the partitions"
         case ExitValueOf():
             return f"exit value of {argument.asset_key.to_user_string()}"
-        case _:
-            return argument
 
 
 def launch_of(context: dg.AssetExecutionContext, asset: str, partition: str | None) -> Launch:
@@ -247,20 +267,21 @@ def launch_of(context: dg.AssetExecutionContext, asset: str, partition: str | No
     """
     ranged = context.has_partition_key or context.has_partition_key_range
     keys = context.partition_key_range if ranged else None
-    spans = ranged and isinstance(context.assets_def.partitions_def, dg.TimeWindowPartitionsDefinition)
+    spans = ranged and _spans_of_time(context.assets_def.partitions_def)
     return Launch(
         config=context.op_execution_context.op_config or {},
-        exit_value=partial(
-            latest_exit_value,
-            context.instance,
-            run=context.run,
-            partition=partition,
-            wanted_by=asset,
-        ),
+        exit_value=partial(exit_value_for, context, partition=partition, wanted_by=asset),
         partition=partition,
-        key_range=(keys.start, keys.end) if keys is not None else None,
+        key_range=(str(keys.start), str(keys.end)) if keys is not None else None,
         time_window=tuple(context.partition_time_window) if spans else None,
     )
+
+
+def _spans_of_time(partitions: dg.PartitionsDefinition | None) -> bool:
+    if isinstance(partitions, dg.MultiPartitionsDefinition):
+        dimensions = [each.partitions_def for each in partitions.partitions_defs]
+        return sum(isinstance(each, dg.TimeWindowPartitionsDefinition) for each in dimensions) == 1
+    return isinstance(partitions, dg.TimeWindowPartitionsDefinition)
 
 
 def _dep_key(dep: Any) -> dg.AssetKey:
@@ -273,15 +294,18 @@ def _edge(name: str, edge: PartitionEdge, launch: Launch) -> str:
         return launch.key_range[edge.end]
     if launch.time_window is None:
         raise dg.Failure(
-            f"argument {name!r} takes a time in the format {edge.format!r}, but the partitions are no spans of time; "
+            f"argument {name!r} takes a time in the format {edge.format!r}, but the partitions are no spans of time "
+            "and have no one dimension of them; "
             "leave the format out to get the partition's key",
             allow_retries=False,
         )
     return launch.time_window[edge.end].strftime(edge.format)
 
 
-def _as_config_field(value: ParameterValue) -> ConfigField:
-    return ConfigField(type(value), value, None)
+def _as_config_field(value: JsonValue) -> ConfigField:
+    # Of Python's own types, as config fields have them: a tuple becomes a list, an enum its value.
+    plain = json.loads(json.dumps(value))
+    return ConfigField(type(plain), plain, None)
 
 
 def _problem(
@@ -314,7 +338,7 @@ def _problem(
             if argument.type not in _CONFIG_TYPES:
                 return (
                     f"parameter {name!r} has the type {getattr(argument.type, '__name__', argument.type)}, which "
-                    "Fabric has not; it has str, int, float and bool"
+                    "Fabric has not; it has str, int, float and bool, of what is no notebook list and dict too"
                 )
             if argument.default is _REQUIRED:
                 return problem(name, argument.type())

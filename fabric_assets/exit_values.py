@@ -1,98 +1,154 @@
-"""Exit values of other assets, as they stand in Dagster's event log."""
+"""Exit values: what is read out of one, and those of other assets, as they stand in Dagster's event log."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
+
+from fabric_assets.exit_value_records import Materializations
 
 EXIT_VALUE_METADATA = "fabric/exit_value"
 LONGEST_EXIT_VALUE = 10_000
 """So many characters of an exit value are kept."""
 
-_RECENT = 25
+_DEEPEST = 100
+"""So many levels of JSON Dagster can write into its event log, whatever calls it."""
 
-_Filtered = Callable[..., dg.AssetRecordsFilter]
+
+def exit_value_object(exit_value: str | None) -> dict[str, Any]:
+    """The entries of an exit value that is a JSON object; empty for any other text, and for one nested too deep."""
+    try:
+        value = json.loads(exit_value or "null")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) and _is_shallow(value) else {}
 
 
-def latest_exit_value(
-    instance: dg.DagsterInstance,
-    asset_key: dg.AssetKey,
-    *,
-    run: dg.DagsterRun,
-    partition: str | None,
-    wanted_by: str,
+def exit_value_for(
+    context: dg.AssetExecutionContext, asset_key: dg.AssetKey, *, partition: str | None, wanted_by: str
 ) -> str:
-    """The exit value of the materialization in the same run or in those it re-executes, else of the latest one.
+    """The exit value of another asset for one materialization; see ``fabric_assets.exit_value_of`` for which it is.
 
     Args:
-        instance: the Dagster instance.
+        context: the context of the step that takes it.
         asset_key: the asset that has it.
-        run: the run that asks.
-        partition: the partition that asks; if the asset has partitions, it is taken from the same one.
-        wanted_by: the asset that asks, for messages.
+        partition: the key of the partition that is materialized, ``None`` if there is none or there are several.
+        wanted_by: the asset that takes it, for messages.
 
     Raises:
-        dagster.Failure: there is none, or it was not kept whole.
+        dagster.Failure: there is none, it was not kept whole, or several differ.
     """
-    name = asset_key.to_user_string()
-    record = _materialization(instance, asset_key, run, partition)
-    if record is None or record.asset_materialization is None:
-        raise _failure(
-            f"asset {wanted_by} takes the exit value of {name}, which has not been materialized"
-            + (f" for partition {partition}" if partition else "")
-            + f". Materialize {name} first, or both in one run."
+    return _Taking(context, asset_key, partition, wanted_by).text()
+
+
+@dataclass(frozen=True)
+class _Taking:
+    context: dg.AssetExecutionContext
+    asset_key: dg.AssetKey
+    partition: str | None
+    wanted_by: str
+
+    def text(self) -> str:
+        found = Materializations(self.context.instance, self.context.run, self.asset_key)
+        partitions = self._partitions()
+        if partitions is None:
+            return self._text_of(self._of_unpartitioned(found), self.partition)
+        if not partitions:
+            raise self._failure(f"none of whose partitions belongs to {self._materialized}")
+        if len(partitions) == 1:
+            return self._text_of(found.of_partition(partitions[0]), partitions[0])
+        partitioned = self.context.assets_def.partitions_def is not None
+        if not partitioned and (own := found.of_same_run(frozenset(partitions))):
+            return self._text_of(own, own.partition_key)
+        return self._common_text(found, partitions)
+
+    def _partitions(self) -> Sequence[str] | None:
+        """Which of the asset's belong to what is materialized; ``None`` if no definition says that it has any."""
+        layer = self.context.job_def.asset_layer
+        if not layer.has(self.asset_key) or layer.get(self.asset_key).partitions_def is None:
+            return None
+        inputs = self.context.assets_def.keys_by_input_name
+        name = next(name for name, key in inputs.items() if key == self.asset_key)
+        try:
+            return [str(key) for key in self.context.asset_partition_keys_for_input(name)]
+        except dg.DagsterInvariantViolationError as error:
+            raise self._failure(
+                f"whose partition that belongs to {self._materialized} does not exist: {error}"
+            ) from error
+
+    def _of_unpartitioned(self, found: Materializations) -> dg.EventLogRecord | None:
+        record = found.latest()
+        if record is None or record.partition_key is None:
+            return record
+        if self.partition is not None:
+            return found.of_partition(self.partition)
+        raise self._failure(
+            f"which was last materialized for partition {record.partition_key}, but is defined here without "
+            "partitions. Define it with them, such as by dg.AssetSpec(..., partitions_def=...), so that it is clear "
+            "which one is meant"
         )
-    entry = record.asset_materialization.metadata.get(EXIT_VALUE_METADATA)
-    if not isinstance(entry, dg.TextMetadataValue) or entry.text is None:
-        raise _failure(
-            f"asset {wanted_by} takes the exit value of {name}, whose materialization (run {record.run_id}) has none. "
-            "Notebooks have one: let it end with notebookutils.notebook.exit(...)."
+
+    def _common_text(self, found: Materializations, partitions: Sequence[str]) -> str:
+        several = f"{len(partitions)} of whose partitions belong to {self._materialized}"
+        texts: set[str] = set()
+        for partition in partitions:
+            texts.add(self._text_of(found.of_partition(partition), partition, several))
+            if len(texts) > 1:
+                raise self._failure(
+                    f"{several}: those of {partitions[0]} and {partition} differ. Let the dependency lead to one "
+                    f"partition, such as by dg.AssetDep({self._name!r}, partition_mapping=dg.LastPartitionMapping()) "
+                    "among `deps`, or let one job instance load them together"
+                )
+        return texts.pop()
+
+    def _text_of(
+        self, record: dg.EventLogRecord | None, partition: str | None, several: str | None = None
+    ) -> str:
+        of_partition = f" for partition {partition}" if partition else ""
+        so = f"{several}: {self._name}" if several else "which"
+        if record is None or record.asset_materialization is None:
+            raise self._failure(
+                f"{so} has not been materialized{of_partition}. Materialize {self._name} first, or both in one run"
+            )
+        entry = record.asset_materialization.metadata.get(EXIT_VALUE_METADATA)
+        if not isinstance(entry, dg.TextMetadataValue) or entry.text is None:
+            raise self._failure(
+                f"whose materialization{of_partition} (run {record.run_id}) has none. "
+                "Notebooks have one: let it end with notebookutils.notebook.exit(...)"
+            )
+        if len(entry.text) >= LONGEST_EXIT_VALUE:
+            raise self._failure(
+                f"which is too long{of_partition}: {LONGEST_EXIT_VALUE} characters are kept. Write it to a file in "
+                "the lakehouse and pass its path"
+            )
+        return entry.text
+
+    @property
+    def _name(self) -> str:
+        return self.asset_key.to_user_string()
+
+    @property
+    def _materialized(self) -> str:
+        if self.context.assets_def.partitions_def is None:
+            return f"{self.wanted_by}, which has none"
+        keys = self.context.partition_key_range
+        return f"its {keys.start}" if keys.start == keys.end else f"its {keys.start} to {keys.end}"
+
+    def _failure(self, what: str) -> dg.Failure:
+        return dg.Failure(
+            f"asset {self.wanted_by} takes the exit value of {self._name}, {what}.", allow_retries=False
         )
-    if len(entry.text) >= LONGEST_EXIT_VALUE:
-        raise _failure(
-            f"asset {wanted_by} takes the exit value of {name}, which is too long: {LONGEST_EXIT_VALUE} characters are "
-            "kept. Write it to a file in the lakehouse and pass its path."
-        )
-    return entry.text
 
 
-def _materialization(
-    instance: dg.DagsterInstance, asset_key: dg.AssetKey, run: dg.DagsterRun, partition: str | None
-) -> dg.EventLogRecord | None:
-    of_asset = partial(dg.AssetRecordsFilter, asset_key=asset_key)
-    if partition is not None:
-        same = partial(of_asset, asset_partitions=[partition])
-        if found := _of_run_or_latest(instance, same, run):
-            return found
-    found = _of_run_or_latest(instance, of_asset, run)
-    if partition is not None and found is not None and found.partition_key is not None:
-        return None  # another partition's
-    return found
-
-
-def _of_run_or_latest(
-    instance: dg.DagsterInstance, filtered: _Filtered, run: dg.DagsterRun
-) -> dg.EventLogRecord | None:
-    records = instance.fetch_materializations(filtered(), limit=_RECENT).records
-    if own := next((found for found in records if found.run_id == run.run_id), None):
-        return own
-    # What is re-executed from failure goes on with what the failed run had, whatever other runs loaded since.
-    for earlier in _executed_before(instance, run):
-        window = filtered(after_timestamp=earlier.start_time, before_timestamp=earlier.end_time)
-        records_then = instance.fetch_materializations(window, limit=_RECENT).records
-        run_id = earlier.dagster_run.run_id
-        if its_own := next((found for found in records_then if found.run_id == run_id), None):
-            return its_own
-    return records[0] if records else None
-
-
-def _executed_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[dg.RunRecord]:
-    """The run that this one re-executes, the one that that one re-executes, and so on."""
-    parent = run.parent_run_id
-    while parent is not None and (record := instance.get_run_record_by_id(parent)) is not None:
-        yield record
-        parent = record.dagster_run.parent_run_id
-
-
-def _failure(description: str) -> dg.Failure:
-    return dg.Failure(description=description, allow_retries=False)
+def _is_shallow(value: object) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return not level

@@ -1,6 +1,7 @@
 """Arguments of a notebook: what is refused at definition time, what is sent."""
 
 from datetime import datetime
+from enum import Enum, StrEnum
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,15 @@ from fabric_assets.arguments import (
     partition_key,
     partition_start,
 )
+from fabric_assets.item_assets import json_problem
+
+
+class Mode(Enum):
+    FULL = "full"
+
+
+class Source(StrEnum):
+    ERP = "erp"
 
 
 def launch(config: dict[str, Any] | None = None, **of_partitions: Any) -> Launch:
@@ -35,6 +45,56 @@ def test_plain_values_are_typed_fields_of_the_run_config_with_a_default() -> Non
         "f": ("Float", 0.5),
         "s": ("String", "a"),
     }
+
+
+STRUCTURED: dict[str, Any] = {
+    "tables": ["a", None, {"b": [1]}],
+    "days": (1, 2),
+    "options": {"full": True, "since": None},
+    "source": Source.ERP,
+    "nothing": None,
+}
+AS_SENT = {**STRUCTURED, "days": [1, 2], "source": "erp"}
+
+
+def test_lists_objects_and_none_are_fields_too_of_what_takes_them() -> None:
+    arguments = Arguments("Raw", STRUCTURED, partitioned=False, problem=json_problem)
+
+    @dg.op(config_schema=arguments.config_schema)
+    def send(context: dg.OpExecutionContext) -> None:
+        sent.append(arguments.values(launch(context.op_config)))
+
+    @dg.job
+    def sending() -> None:
+        send()
+
+    def started_with(config: dict[str, Any]) -> dict[str, Any]:
+        sending.execute_in_process(run_config={"ops": {"send": {"config": config}}})
+        return sent[-1]
+
+    sent: list[dict[str, Any]] = []
+    assert started_with({}) == AS_SENT == arguments.described()
+    given = {"tables": ["c"], "options": {}, "days": [], "nothing": {"x": 1}}
+    assert started_with(given) == {**AS_SENT, **given}
+    with pytest.raises(dg.DagsterInvalidConfigError, match="must be list"):
+        started_with({"tables": "c"})
+    with pytest.raises(dg.DagsterInvalidConfigError, match="must be dict"):
+        started_with({"options": ["c"]})
+
+
+def test_lists_and_objects_can_be_required_fields_and_fixed() -> None:
+    arguments = Arguments(
+        "Raw",
+        {"tables": config_field(list), "options": config_field(dict, default={"a": 1}), "f": fixed([None])},
+        partitioned=False,
+        problem=json_problem,
+    )
+
+    schema = arguments.config_schema
+    assert schema is not None
+    assert (schema["tables"].is_required, schema["options"].default_value) == (True, {"a": 1})
+    values = arguments.values(launch({"tables": ["a"], "options": {"a": 2}}))
+    assert values == {"tables": ["a"], "options": {"a": 2}, "f": [None]}
 
 
 def test_a_config_field_without_default_is_required() -> None:
@@ -107,7 +167,10 @@ def test_arguments_without_run_config_have_no_schema() -> None:
     [
         pytest.param({"when": {"a": 1}}, "'when' has the type dict, which Fabric has not", id="dict"),
         pytest.param({"when": None}, "'when' has the type NoneType", id="none"),
-        pytest.param({"rows": fixed([1])}, "'rows' has the type list", id="fixed-list"),  # type: ignore[arg-type]
+        pytest.param({"rows": [1]}, "'rows' has the type list", id="list"),
+        pytest.param({"rows": fixed([1])}, "'rows' has the type list", id="fixed-list"),
+        pytest.param({"rows": config_field(list)}, "'rows' has the type list", id="list-field"),
+        pytest.param({"mode": Mode.FULL}, "'mode' has the type Mode", id="enum"),
         pytest.param({"day": config_field(bytes)}, "'day' has the type bytes", id="bytes-field"),  # type: ignore[type-var]
         pytest.param({"n": config_field(int, default="x")}, "default 'x' is no int", id="wrong-default"),
         pytest.param({"n": float("nan")}, "'n' is nan, which JSON cannot carry", id="nan"),

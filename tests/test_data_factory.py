@@ -107,13 +107,20 @@ def job(**options: Any) -> PipelineJob:
 
 def test_a_run_that_succeeds_materializes_the_asset(simulate: Simulate) -> None:
     fabric = simulate(factories=FACTORIES, pipeline_runs=[{"queued_seconds": 0.1, "run_seconds": 0.2}])
-    arguments = {"source": "erp", "days": 3, "files": fixed(["a.csv", "b.csv"])}
+    plain = {
+        "source": "erp",
+        "days": 3,
+        "tables": ["orders", "items"],
+        "options": {"full": True},
+        "until": None,
+    }
+    arguments = {**plain, "files": fixed(["a.csv", "b.csv"])}
 
     result = materialize(ingest(arguments=arguments), fabric)
 
     known = metadata(result)
     (run,) = runs(fabric)
-    assert run["parameters"] == {"source": "erp", "days": 3, "files": ["a.csv", "b.csv"]}
+    assert run["parameters"] == {**plain, "files": ["a.csv", "b.csv"]}
     assert known["fabric/job_instance_id"] == known["adf/run_id"] == run["runId"]
     assert known["fabric/pipeline"] == "Ingest"
     assert (known["adf/factory"], known["adf/resource_group"]) == ("adf-sales", "rg-data")

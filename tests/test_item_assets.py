@@ -46,13 +46,20 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 
 def test_a_completed_pipeline_materializes_the_asset(simulate: Simulate) -> None:
     fabric = simulate(items=[PIPELINE], job_instances=[{"run_seconds": 0.2}])
-    arguments = {"source": "erp", "days": 3, "files": fixed(["a.csv", "b.csv"])}
+    plain = {
+        "source": "erp",
+        "days": 3,
+        "tables": ["orders", "items"],
+        "options": {"full": True},
+        "until": None,
+    }
+    arguments = {**plain, "files": fixed(["a.csv", "b.csv"])}
 
     result = materialize(ingest(arguments=arguments), fabric)
 
     (started,) = fabric.started
     known = metadata(result)
-    assert dict(started.parameters) == {"source": "erp", "days": 3, "files": ["a.csv", "b.csv"]}
+    assert dict(started.parameters) == {**plain, "files": ["a.csv", "b.csv"]}
     assert known["fabric/parameters"] == dict(started.parameters)
     assert known["fabric/job_instance_id"] == started.id
     assert (known["fabric/pipeline"], known["fabric/workspace"]) == ("Ingest", "Local")

@@ -218,6 +218,33 @@ def test_a_multi_partition_key_reaches_the_notebook_as_text(simulate: Simulate) 
     assert dict(fabric.started[0].parameters) == {"part": "d1|eu"}
 
 
+def test_begin_and_end_of_multi_partitions_are_keys_or_times_of_the_dimension_that_has_them(
+    simulate: Simulate,
+) -> None:
+    fabric = simulate(notebooks=["LoadDimX"])
+    days, regions = dg.DailyPartitionsDefinition("2026-01-01"), dg.StaticPartitionsDefinition(["eu", "us"])
+    options: dict[str, Any] = {
+        "arguments": {"first": partition_start(), "last": partition_end(), "end": partition_end("%d.%m.%Y")},
+        "partitions_def": dg.MultiPartitionsDefinition({"day": days, "region": regions}),
+    }
+
+    assert materialize(load(**options), fabric, partition_key="2026-01-31|eu").success
+    key = "2026-01-31|eu"
+    assert dict(fabric.started[-1].parameters) == {"first": key, "last": key, "end": "01.02.2026"}
+
+    at_once = load(**options, backfill_policy=dg.BackfillPolicy.single_run())
+    tags = {
+        "dagster/asset_partition_range_start": "2026-01-30|eu",
+        "dagster/asset_partition_range_end": "2026-02-02|us",
+    }
+    assert materialize(at_once, fabric, tags=tags).success
+    assert dict(fabric.started[-1].parameters) == {
+        "first": "2026-01-30|eu",
+        "last": "2026-02-02|us",
+        "end": "03.02.2026",
+    }
+
+
 def test_a_skipped_job_instance_is_not_retried(simulate: Simulate) -> None:
     fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"nth": 1, "status": "Deduped"}, {}])
 
