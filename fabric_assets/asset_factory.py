@@ -24,7 +24,6 @@ from fabric_assets.tables.metadata import table_metadata
 from fabric_assets.tables.names import LakehouseTable, table_definition
 
 NOTEBOOK_METADATA = "fabric/notebook"
-_KIND = "dagster/kind/"
 
 
 def notebook_asset(
@@ -125,36 +124,11 @@ def notebook_asset(
     speaking = PipesFiles() if pipes is True else pipes or None
     if speaking is not None:
         problems += speaking.problems(compute, arguments or {})
-    if tables:
-        for_all = list(deps)
-        tables = [
-            _shared(
-                spec,
-                tags=tags,
-                metadata=metadata,
-                deps=for_all,
-                description=description,
-                group_name=group_name,
-                owners=owners,
-                kinds=kinds,
-                automation_condition=automation_condition,
-                freshness_policy=freshness_policy,
-                code_version=asset_options.get("code_version"),
-            )
-            for spec in tables
-        ]
-        tables, partitions_def = _partitioned_alike(key, tables, partitions_def)
-        deps = ()
-        asset_options.pop("code_version", None)
     definition = {NOTEBOOK_METADATA: notebook, **table_definition(table, str(key))}
     if workspace:
         definition[WORKSPACE_METADATA] = workspace
 
-    partitioned = partitions_def is not None
-
     async def run(start: JobStart) -> JobOutcome:
-        if not partitioned:
-            _refuse_late_partitions(start)
         if speaking is not None:
             return await SpeakingNotebook(
                 start, speaking, notebook, workspace=workspace, compute=compute
@@ -205,55 +179,6 @@ def notebook_asset(
         description=f"Loaded by the Fabric notebook {notebook}.",
         problems=problems,
         read_table=partial(read_lakehouse_table, workspace),
-    )
-
-
-def _shared(
-    spec: dg.AssetSpec,
-    *,
-    tags: Mapping[str, str] | None,
-    metadata: Mapping[str, Any] | None,
-    deps: Iterable[Any],
-    **values: Any,
-) -> dg.AssetSpec:
-    """The spec of one table with what is said of all."""
-    own_deps = {dep.asset_key for dep in spec.deps}
-    added = [dep for dep in dg.AssetSpec(spec.key, deps=deps).deps if dep.asset_key not in own_deps]
-    own_tags = {key: value for key, value in spec.tags.items() if not key.startswith(_KIND)}
-    kinds = set(values.pop("kinds"))
-    missing = {name: value for name, value in values.items() if value and not getattr(spec, name)}
-    return spec.replace_attributes(
-        deps=[*spec.deps, *added],
-        tags={**(tags or {}), **own_tags},
-        kinds=spec.kinds or kinds,
-        metadata={**(metadata or {}), **spec.metadata},
-        **missing,
-    )
-
-
-def _partitioned_alike(
-    key: object, tables: Sequence[dg.AssetSpec], partitions_def: dg.PartitionsDefinition | None
-) -> tuple[Sequence[dg.AssetSpec], dg.PartitionsDefinition | None]:
-    """The specs with the partitions that one of them or the asset has: one job instance materializes all."""
-    found = [each for each in (partitions_def, *(spec.partitions_def for spec in tables)) if each is not None]
-    if any(other != found[0] for other in found):
-        raise dg.DagsterInvalidDefinitionError(
-            f"asset {key}: one job instance materializes all `tables`, so they must have the same `partitions_def`"
-        )
-    if not found:
-        return tables, None
-    return [spec.replace_attributes(partitions_def=found[0]) for spec in tables], found[0]
-
-
-def _refuse_late_partitions(start: JobStart) -> None:
-    """Fail a partition of an asset that got its partitions after it was made: its arguments cannot know them."""
-    if start.context.assets_def.partitions_def is None:
-        return
-    raise dg.Failure(
-        f"asset {start.asset} got its partitions after it was made (`post_processing` or `map_asset_specs`), so its "
-        "notebook cannot be told which one to load. Nothing was started. Give them where the asset is made: as "
-        "`partitions` in the YAML of the component, as `partitions_def` of `notebook_asset` or of the translator.",
-        allow_retries=False,
     )
 
 

@@ -15,6 +15,7 @@ from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.materialization import check_results, failure, outcome_metadata
 from fabric_assets.past_durations import expected_seconds
 from fabric_assets.pipes.reported import Reported
+from fabric_assets.table_specs import specs_of_tables
 
 RESOURCE_KEY = "fabric"
 WORKSPACE_METADATA = "fabric/workspace"
@@ -143,9 +144,10 @@ def build_job_asset(
     timeout_seconds = options.get("timeout_seconds", 300.0)
     _refuse(name, [*problems, *_problems(retry, retry_interval_seconds, timeout_seconds)])
     partitions_def, backfill_policy = options.get("partitions_def"), options.get("backfill_policy")
-    tables, all_deps = options.get("tables", ()), list(options.get("deps", ()))
-    if partitions_def is None:
-        partitions_def = next((table.partitions_def for table in tables if table.partitions_def), None)
+    all_deps, more = list(options.get("deps", ())), dict(options.get("asset_options") or {})
+    tables = _tables(name, options, all_deps, more)
+    if tables:
+        partitions_def = tables[0].partitions_def
     single_run = backfill_policy is not None and backfill_policy.max_partitions_per_run != 1
     one_partition = partitions_def is not None and not single_run
     arguments = Arguments(
@@ -155,8 +157,6 @@ def build_job_asset(
         ranges=single_run,
         problem=argument_problem,
     )
-    if tables and all_deps:
-        _refuse(name, ["with `tables`, what it waits for stands in their specs: leave `deps` out"])
     all_deps += arguments.upstream(all_deps)
     checks = list(options.get("check_specs") or ())
     materialized_key = tables[0].key if tables else asset_key
@@ -176,6 +176,8 @@ def build_job_asset(
     ]
 
     async def load(context: dg.AssetExecutionContext) -> Any:
+        if partitions_def is None and context.assets_def.partitions_def is not None:
+            raise _late_partitions(name)
         partition = context.partition_key if one_partition else None
         step = str(context.op_execution_context.op_handle)
         start = JobStart(
@@ -223,7 +225,6 @@ def build_job_asset(
 
     # Dagster would check the outputs against it, and it is one result or a tuple of them.
     del load.__annotations__["return"]
-    more = dict(options.get("asset_options") or {})
     op_options: dict[str, Any] = {
         "config_schema": arguments.config_schema,
         "required_resource_keys": {resource_key, *more.pop("required_resource_keys", ())},
@@ -255,6 +256,42 @@ def build_job_asset(
             **op_options,
         )
     return decorate(load)
+
+
+def _tables(
+    name: str, options: JobAssetOptions, deps: Sequence[Any], more: dict[str, Any]
+) -> Sequence[dg.AssetSpec]:
+    """The specs of the tables, with what is said of all of them."""
+    tables = options.get("tables", ())
+    if not tables:
+        return ()
+    try:
+        return specs_of_tables(
+            tables,
+            deps=deps,
+            tags=options.get("tags"),
+            metadata=options.get("metadata"),
+            kinds=options.get("kinds", ("fabric",)),
+            partitions_def=options.get("partitions_def"),
+            description=options.get("description"),
+            group_name=options.get("group_name"),
+            owners=options.get("owners"),
+            automation_condition=options.get("automation_condition"),
+            freshness_policy=options.get("freshness_policy"),
+            code_version=more.pop("code_version", None),
+        )
+    except ValueError as error:
+        raise dg.DagsterInvalidDefinitionError(f"asset {name}: {error}") from error
+
+
+def _late_partitions(asset: str) -> dg.Failure:
+    """Of an asset that got its partitions after it was made: its arguments cannot know them."""
+    return dg.Failure(
+        f"asset {asset} got its partitions after it was made (`post_processing` or `map_asset_specs`), so its job "
+        "instance cannot be told which one to load. Nothing was started. Give them where the asset is made: as "
+        "`partitions` in the YAML of the component, as `partitions_def` of the factory or of the translator.",
+        allow_retries=False,
+    )
 
 
 def name_problem(what: str, name: str) -> str | None:

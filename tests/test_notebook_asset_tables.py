@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from fabric_assets import notebook_asset, partition_key
+from fabric_assets import notebook_asset, partition_key, pipeline_asset
 from tests.conftest import Simulate, materialize
 
 DAILY = dg.DailyPartitionsDefinition("2026-01-01")
@@ -45,6 +45,16 @@ def test_what_is_said_of_the_asset_holds_for_all_its_tables() -> None:
         assert (spec.automation_condition, spec.freshness_policy) == (eager, fresh)
         assert spec.code_version == "7"
     assert {dep.asset_key for dep in found["B"].deps} == {dg.AssetKey("Own"), dg.AssetKey("Raw")}
+
+
+def test_what_is_said_of_any_job_asset_holds_for_all_its_tables() -> None:
+    made = pipeline_asset(
+        "ingest", pipeline="Ingest", tables=[dg.AssetSpec("A")], deps=["Raw"], group_name="bronze"
+    )
+
+    (spec,) = made.specs
+    assert {dep.asset_key for dep in spec.deps} == {dg.AssetKey("Raw")}
+    assert (spec.group_name, spec.kinds) == ("bronze", {"fabric", "pipeline"})
 
 
 def test_what_the_spec_of_a_table_says_counts_first() -> None:

@@ -45,7 +45,7 @@ def partitions_of(
         dagster.DagsterInvalidDefinitionError: it has a ``backfill_policy`` of its own and no partitions.
     """
     settings, policy = entry.settings, entry.settings.backfill_policy or defaults.backfill_policy
-    place = where("notebooks", entry.key)
+    place = where()
     definition: dg.PartitionsDefinition | None = None
     if settings.partitions:
         definition, place = settings.partitions.definition(), where("notebooks", entry.key, "partitions")
