@@ -48,7 +48,8 @@ def pipeline_asset(
         workspace: display name or GUID of its workspace; ``None``: the resource's.
         table: the lakehouse table that it loads; see ``notebook_asset``.
         **options: all that ``notebook_asset`` takes and is not about notebooks, with the same meaning; ``arguments``
-            are the pipeline's parameters, ``timeout_seconds`` is an hour if it is not set.
+            are the pipeline's parameters, which may also be lists, objects and ``None``; ``timeout_seconds`` is an hour
+            if it is not set.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an option that cannot work, with the asset's name.
@@ -98,7 +99,8 @@ def item_job_asset(
         workspace: display name or GUID of its workspace; ``None``: the resource's.
         table: the lakehouse table that it loads; see ``notebook_asset``.
         **options: all that ``notebook_asset`` takes and is not about notebooks, with the same meaning; ``arguments``
-            are sent as ``parameters`` of the execution data; ``timeout_seconds`` is an hour if it is not set.
+            are sent as ``parameters`` of the execution data, and may also be lists, objects and ``None``;
+            ``timeout_seconds`` is an hour if it is not set.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an option that cannot work, with the asset's name.

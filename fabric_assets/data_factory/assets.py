@@ -52,8 +52,8 @@ def adf_pipeline_asset(
         table: the lakehouse table that it loads, as for ``notebook_asset``; its Delta log is read with the
             ``FabricResource`` under the key ``fabric``.
         **options: all that ``notebook_asset`` takes and is not about notebooks, with the same meaning; ``arguments``
-            are the pipeline's parameters, ``timeout_seconds`` is an hour if it is not set, ``resource_key`` is
-            ``data_factory``.
+            are the pipeline's parameters, which may also be lists, objects and ``None``; ``timeout_seconds`` is an hour
+            if it is not set, ``resource_key`` is ``data_factory``.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: an option that cannot work, with the asset's name.
