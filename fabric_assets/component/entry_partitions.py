@@ -29,6 +29,11 @@ class EntryPartitions:
     backfill_policy: dg.BackfillPolicy | None
     place: str
 
+    @property
+    def ranges(self) -> bool:
+        """Whether one run can load several of them."""
+        return self.backfill_policy is not None and self.backfill_policy.max_partitions_per_run != 1
+
 
 def partitions_of(
     entry: Entry, specs: Iterable[dg.AssetSpec], defaults: DefaultSettings, where: Places
@@ -73,7 +78,7 @@ def tell_untold(
         entries: all entries.
         partitions: partitions by the entries' keys.
         arguments: arguments by the entries' keys.
-        pipes: whether an entry's notebook speaks to Dagster, which tells it the partition.
+        pipes: whether an entry's notebook speaks to Dagster, which tells it a single partition.
     """
     untold: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
@@ -82,7 +87,8 @@ def tell_untold(
             isinstance(argument, PartitionKey | PartitionEdge | ExitValueOf)
             for argument in arguments[entry.key].values()
         )
-        if found and not tells and not pipes[entry.key]:
+        by_pipes = pipes[entry.key] and found is not None and not found.ranges
+        if found and not tells and not by_pipes:
             untold[found.place].append(entry.key)
     for place, keys in untold.items():
         _log.warning(

@@ -57,3 +57,13 @@ def test_the_source_may_be_a_variable_and_rules_that_fit_nothing_are_told(
 
     assert cli.main(["check", "--config", str(file)]) == 0
     assert "lineage.ignore.0: no dependency is as this rule says" in capsys.readouterr().err
+
+
+def test_assets_of_elsewhere_are_no_notebooks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop(tmp_path / "workspace")
+    file = tmp_path / "defs.yaml"
+    file.write_text(
+        HEAD + "  notebooks:\n    Load_DimStore: {deps: [Load_DimDate, {asset: bronze/stores}]}\n"
+    )
+
+    assert cli.main(["check", "--config", str(file)]) == 0

@@ -180,6 +180,45 @@ def test_notebooks_that_are_not_told_their_partition_are_named(
     )
 
 
+@pytest.mark.parametrize(("policy", "told"), [("multi_run", True), ("single_run", False)])
+def test_a_notebook_that_speaks_can_ask_for_a_single_partition(
+    caplog: pytest.LogCaptureFixture, policy: str, told: bool
+) -> None:
+    definitions(
+        defaults={"pipes": True, "compute": {"default_lakehouse": "Curated"}},
+        notebooks={"Load_A": {"partitions": DAILY, "backfill_policy": {"type": policy}}},
+    )
+
+    assert bool(caplog.records) is not told
+
+
+def test_a_backfill_in_a_single_run_tells_where_its_partitions_begin_and_end(simulate: Simulate) -> None:
+    fabric = simulate(notebooks=["Load_A"])
+    made = served(
+        fabric,
+        defaults={"partitions": DAILY, "backfill_policy": {"type": "single_run"}},
+        notebooks={
+            "Load_A": {
+                "arguments": {"since": {"partition_start": True}, "until": {"partition_end": "%Y%m%d"}}
+            }
+        },
+    )
+    job = made.resolve_implicit_global_asset_job_def()
+    tags = {
+        "dagster/asset_partition_range_start": "2026-02-01",
+        "dagster/asset_partition_range_end": "2026-02-03",
+    }
+
+    result = job.execute_in_process(tags=tags, raise_on_error=False)
+
+    assert {e.partition for e in result.asset_materializations_for_node("A")} == {
+        "2026-02-01",
+        "2026-02-02",
+        "2026-02-03",
+    }
+    assert [dict(s.parameters) for s in fabric.started] == [{"since": "2026-02-01", "until": "20260204"}]
+
+
 def test_partitions_of_post_processing_start_nothing(simulate: Simulate) -> None:
     fabric = simulate(notebooks=["Load_A"])
     with create_defs_folder_sandbox() as sandbox:
