@@ -9,13 +9,15 @@ import dagster as dg
 
 from fabric_assets.client.errors import FabricError, JobInstanceError
 from fabric_assets.client.models import Item, JobDetails, JobInstance, Workspace
-from fabric_assets.exit_values import EXIT_VALUE_METADATA, LONGEST_EXIT_VALUE
+from fabric_assets.exit_values import EXIT_VALUE_METADATA, LONGEST_EXIT_VALUE, exit_value_object
 from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.past_durations import DURATION_METADATA
 
 JOB_INSTANCE_ID = "fabric/job_instance_id"
 
 LONGEST_TEXT = 10_000
+_LONGEST_QUOTE = 100
+_NOT_REPORTED: Any = object()
 
 _ITEM_KEYS = {
     "Notebook": "notebook",
@@ -80,7 +82,7 @@ def exit_value_metadata(exit_value: str | None) -> dict[str, Any]:
     left out, it becomes check results.
     """
     metadata: dict[str, Any] = {}
-    for key, value in _json_object(exit_value).items():
+    for key, value in exit_value_object(exit_value).items():
         if key == "row_count" and type(value) is int:
             metadata["dagster/row_count"] = dg.MetadataValue.int(value)
         elif key == "columns" and (schema := _table_schema(value)) is not None:
@@ -97,14 +99,14 @@ def check_results(
 
     The exit value's entry ``checks`` maps a check's name to ``true``/``false`` or to an object with ``passed`` and,
     as it likes, ``description``, ``severity`` (``WARN`` or ``ERROR``) and ``metadata``. Where a notebook loads several
-    tables that have checks of one name, the name is ``table:check``. A check that is not reported fails: silence is
-    no success.
+    tables that have checks of one name, the name is ``table:check``. A check that is not reported, or not so,
+    fails: silence is no success.
     """
-    reported = _json_object(exit_value).get("checks")
+    reported = exit_value_object(exit_value).get("checks")
     if not isinstance(reported, Mapping):
         reported = {}
     return [
-        _check_result(spec, reported.get(spec.key.to_user_string(), reported.get(spec.name)))
+        _check_result(spec, reported.get(spec.key.to_user_string(), reported.get(spec.name, _NOT_REPORTED)))
         for spec in check_specs
     ]
 
@@ -156,16 +158,6 @@ def _links(links: Mapping[str, str]) -> dict[str, Any]:
     return {key: dg.MetadataValue.url(links[name]) for name, key in _LINKS.items() if name in links}
 
 
-def _json_object(text: str | None) -> dict[str, Any]:
-    if not text:
-        return {}
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _metadata_value(value: object) -> Any:
     match value:
         case None:
@@ -206,7 +198,7 @@ def _check_result(spec: dg.AssetCheckSpec, reported: object) -> dg.AssetCheckRes
     description = details.get("description")
     if not isinstance(passed, bool):
         description = (
-            f"The notebook's exit value reports no check {spec.name!r}. Let it end with "
+            f"The notebook's exit value {_lacking(spec.name, reported)}. Let it end with "
             f'notebookutils.notebook.exit(json.dumps({{"checks": {{"{spec.name}": True}}}})).'
         )
     severity = (
@@ -223,3 +215,10 @@ def _check_result(spec: dg.AssetCheckSpec, reported: object) -> dg.AssetCheckRes
         if isinstance(metadata, Mapping)
         else None,
     )
+
+
+def _lacking(check: str, reported: object) -> str:
+    if reported is _NOT_REPORTED:
+        return f"reports no check {check!r}"
+    value = json.dumps(reported)[:_LONGEST_QUOTE]
+    return f"reports {value} for check {check!r}, which is no boolean and no object with one as `passed`"

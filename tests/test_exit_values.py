@@ -271,6 +271,18 @@ def test_of_an_asset_whose_partitions_are_not_known_here_only_the_same_partition
     )
 
 
+def test_an_exit_value_that_is_nested_too_deep_is_plain_text(simulate: Simulate) -> None:
+    deep = '{"k":' + "[" * 600 + "]" * 600 + "}"
+    fabric = simulate(notebooks=["LoadDimX"], job_instances=[{"exit_value": deep}])
+
+    result = materialize(load(arguments=None), fabric)
+
+    assert result.success
+    (event,) = result.asset_materializations_for_node("DimX")
+    assert event.metadata["fabric/exit_value"].value == deep
+    assert "k" not in event.metadata
+
+
 @pytest.mark.parametrize(
     ("exit_value", "expected"),
     [

@@ -82,12 +82,31 @@ def test_checks_are_read_from_the_exit_value() -> None:
     assert b.metadata["n"].value == 2
 
 
-@pytest.mark.parametrize("exit_value", [None, "{}", '{"checks": [1]}', '{"checks": {"a": "yes"}}'])
+@pytest.mark.parametrize("exit_value", [None, "{}", '{"checks": [1]}', '{"checks": {"A": true}}'])
 def test_a_check_that_is_not_reported_fails(exit_value: str | None) -> None:
     (result,) = check_results(exit_value, [spec("a")])
 
     assert not result.passed
     assert "reports no check 'a'" in (result.description or "")
+
+
+@pytest.mark.parametrize(
+    ("reported", "shown"),
+    [
+        pytest.param("yes", '"yes"', id="text"),
+        pytest.param(1, "1", id="number"),
+        pytest.param(None, "null", id="null"),
+        pytest.param({"passed": "true"}, '{"passed": "true"}', id="text-as-passed"),
+        pytest.param({"description": "fine"}, '{"description": "fine"}', id="without-passed"),
+        pytest.param("x" * 1000, '"' + "x" * 99, id="long"),
+    ],
+)
+def test_a_check_that_is_reported_as_no_boolean_fails_and_says_so(reported: object, shown: str) -> None:
+    (result,) = check_results(json.dumps({"checks": {"a": reported}}), [spec("a")])
+
+    assert not result.passed
+    expected = f"reports {shown} for check 'a', which is no boolean and no object with one as `passed`"
+    assert expected in (result.description or "")
 
 
 def test_a_failed_job_instance_becomes_a_failure_that_may_be_retried() -> None:
