@@ -127,6 +127,9 @@ def invoke(interpreter: Interpreter, function: Any, arguments: list[Any], keywor
 def _dispatch(
     interpreter: Interpreter, function: Any, arguments: list[Any], keywords: dict[str, Any], declared: bool
 ) -> Any:
+    own = interpreter.called(function, arguments, keywords)
+    if own is not None:
+        return own
     if isinstance(function, Decorated) and function.original is not None:
         count = interpreter.followed[function.original.node]
         result = _dispatch(interpreter, function.function, arguments, keywords, declared)

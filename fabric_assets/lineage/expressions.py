@@ -2,10 +2,12 @@
 
 import ast
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from fabric_assets.lineage.calls import attribute, call
 from fabric_assets.lineage.classes import printed
+from fabric_assets.lineage.collection_calls import as_set
 from fabric_assets.lineage.columns import Column
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.objects import make_entry, operated_object
@@ -109,9 +111,13 @@ def _boolean(interpreter: Interpreter, node: ast.BoolOp) -> Any:
     """``and`` and ``or``: the first operand that decides; operands that may be the result are its options."""
     stops_at = isinstance(node.op, ast.Or)
     options: list[Any] = []
+    doubtful: Any = None
     for position, operand in enumerate(node.values):
-        value = interpreter.evaluate(operand)
+        with interpreter.in_doubt(doubtful) if doubtful is not None else nullcontext():
+            value = interpreter.evaluate(operand)
         decision = interpreter.decided(value)
+        if decision is None:
+            doubtful = value
         last = position == len(node.values) - 1
         if decision is stops_at or last:
             options.append(value)
@@ -140,9 +146,18 @@ def _compare(interpreter: Interpreter, node: ast.Compare) -> Any:
     rights = [interpreter.evaluate(comparator) for comparator in node.comparators]
     if isinstance(left, Column) or any(isinstance(right, Column) for right in rights):
         return Column.of(left, *rights)
-    if len(rights) != 1:
-        return Unknown(described(node))
-    return map_options(lambda a, b: compared(node, a, b), [left, rights[0]], interpreter.session.branches)
+    result: Any = Const(True)
+    for how, right in zip(node.ops, rights, strict=True):
+        result = map_options(
+            lambda a, b, how=how: compared(node, how, a, b), [left, right], interpreter.session.branches
+        )
+        decision = interpreter.decided(result)
+        if decision is False:
+            return result
+        if decision is None:
+            return result if len(rights) == 1 else Unknown(described(node))
+        left = right
+    return result
 
 
 def _conditional(interpreter: Interpreter, node: ast.IfExp) -> Any:
@@ -176,6 +191,8 @@ def _items(interpreter: Interpreter, node: ast.List | ast.Tuple | ast.Set) -> An
             complete = complete and whole
         else:
             items.append(interpreter.evaluate(entry))
+    if isinstance(node, ast.Set):
+        return as_set(items, complete)
     return Items(items, complete, "tuple" if isinstance(node, ast.Tuple) else "list")
 
 
@@ -228,13 +245,16 @@ def _call(interpreter: Interpreter, node: ast.Call) -> Any:
     return result
 
 
+def slice_limits(interpreter: Interpreter, node: ast.Slice) -> list[Any]:
+    """The values of ``a:b:c``."""
+    parts = (node.lower, node.upper, node.step)
+    return [interpreter.evaluate(part) if part is not None else Const(None) for part in parts]
+
+
 def _subscript(interpreter: Interpreter, node: ast.Subscript) -> Any:
     owner = interpreter.evaluate(node.value)
     if isinstance(node.slice, ast.Slice):
-        bounds = [
-            interpreter.evaluate(b) if b is not None else Const(None)
-            for b in (node.slice.lower, node.slice.upper, node.slice.step)
-        ]
+        bounds = slice_limits(interpreter, node.slice)
         return map_options(
             lambda o, *limits: sliced(node, o, limits), [owner, *bounds], interpreter.session.branches
         )
@@ -253,7 +273,7 @@ def _comprehension(interpreter: Interpreter, node: ast.ListComp | ast.SetComp | 
     complete = _comprehended(
         interpreter, node.generators, lambda: items.append(interpreter.evaluate(node.elt))
     )
-    return Items(items, complete)
+    return as_set(items, complete) if isinstance(node, ast.SetComp) else Items(items, complete)
 
 
 def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp) -> Any:
@@ -286,21 +306,25 @@ def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add
     items, complete = interpreter.iterate(iterable)
     if not items and not complete:
         # What the element does is seen, but there is no item of which anything is known.
-        interpreter.assign(first.target, interpreter.element(iterable))
-        for test in first.ifs:
-            interpreter.evaluate(test)
-        probe: Callable[[], None] = add
-        _generate(interpreter, rest, probe)
+        with interpreter.in_doubt(iterable):
+            interpreter.assign(first.target, interpreter.element(iterable))
+            for test in first.ifs:
+                interpreter.evaluate(test)
+            _generate(interpreter, rest, add)
         return False
-    for item in items[:300]:
+    for item in items[: interpreter.max_items]:
         interpreter.assign(first.target, item)
-        decisions = [_is_kept(interpreter, interpreter.evaluate(test)) for test in first.ifs]
+        tests = [interpreter.evaluate(test) for test in first.ifs]
+        decisions = [_is_kept(interpreter, test) for test in tests]
         if False in decisions:
             continue
         if None in decisions:
+            with interpreter.in_doubt(tests[decisions.index(None)]):
+                _generate(interpreter, rest, add)
             complete = False
-        complete = _generate(interpreter, rest, add) and complete
-    return complete and len(items) <= 300
+        else:
+            complete = _generate(interpreter, rest, add) and complete
+    return complete and len(items) <= interpreter.max_items
 
 
 def _is_kept(interpreter: Interpreter, test: Any) -> bool | None:

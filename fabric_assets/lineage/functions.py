@@ -23,7 +23,10 @@ def call_function(
 ) -> Any:
     """Follow the body of a function with these arguments; the value that it returns."""
     node = function.node
-    if interpreter.call_stack.count(node) >= 2 or len(interpreter.call_stack) >= MAX_DEPTH:
+    if (
+        interpreter.call_stack.count(node) >= interpreter.max_recursion
+        or len(interpreter.call_stack) >= MAX_DEPTH
+    ):
         return Unknown(f"the result of {function.name}, which calls itself")
     names = bound(function, arguments, keywords)
     session = interpreter.session

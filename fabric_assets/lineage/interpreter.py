@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum, auto
 from itertools import count
 from typing import Any
@@ -25,8 +26,9 @@ from fabric_assets.lineage.values import (
     Unknown,
 )
 
-MAX_ITERATIONS = 300
 MAX_DEPTH = 25
+_MAX_CHARACTERS = 5_000
+_CERTAIN = nullcontext()
 
 
 class Flow(Enum):
@@ -44,10 +46,17 @@ class Interpreter:
     """Runs statements on abstract values.
 
     Attributes:
+        max_items: of a collection or a loop; what comes after them is not known.
+        max_recursion: so often a function is followed within itself.
+        guesses: where a value is not certain, take the likely one.
         session: takes the notes.
         scope: the names that are visible now.
         run_notebook: follows ``%run``: takes name and parameters.
     """
+
+    max_items = 300
+    max_recursion = 2
+    guesses = True
 
     def __init__(
         self,
@@ -88,6 +97,14 @@ class Interpreter:
     def invoke(self, function: Any, arguments: list[Any], keywords: dict[str, Any] | None = None) -> Any:
         """The value of a call that a library makes, such as that of a callback."""
         return self._invoke(self, function, arguments, keywords or {})
+
+    def called(self, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any | None:
+        """The value of a call; ``None``: it is followed as any other. For those who want to know of calls."""
+        return None
+
+    def in_doubt(self, value: Any) -> AbstractContextManager[None]:
+        """What is followed in this context may happen any number of times, or never: that depends on the value."""
+        return _CERTAIN
 
     def special(self, owner: Any, name: str, *arguments: Any) -> Any | None:
         """The value of a special method of an object of the notebook, ``None`` if its class has none of its own."""
@@ -350,7 +367,7 @@ def _items_of(value: Any) -> tuple[list[Any], bool]:
         fields = [value.attributes.get(name, value.cls.lookup(name)) for name in value.cls.fields]
         return [Unknown() if part is None else part for part in fields], True
     if isinstance(value, Const) and isinstance(value.value, str):
-        return [Const(character) for character in value.value[:MAX_ITERATIONS]], True
+        return [Const(c) for c in value.value[:_MAX_CHARACTERS]], len(value.value) <= _MAX_CHARACTERS
     return [], False
 
 

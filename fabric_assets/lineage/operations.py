@@ -2,12 +2,12 @@
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from fabric_assets.lineage.classes import compared_members
-from fabric_assets.lineage.collection_calls import set_operated
+from fabric_assets.lineage.collection_calls import equal, set_operated
 from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, text_of
@@ -36,7 +36,11 @@ _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
 }
+_MAX_BITS = 2_048
 
 
 _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
@@ -102,7 +106,7 @@ def _with_reason(value: Any, node: ast.expr) -> Const | Text:
 def _computed(node: ast.BinOp, left: Const, right: Const) -> Any:
     function = _OPERATORS.get(type(node.op))
     a, b = left.value, right.value
-    is_big = any(isinstance(v, int) and abs(v) > 10**9 for v in (a, b))
+    is_big = any(isinstance(v, int) and v.bit_length() > _MAX_BITS for v in (a, b))
     if function is None or is_big or (isinstance(node.op, ast.Mult) and _repeats(a, b) > MAX_TEXT):
         return Unknown(described(node))
     try:
@@ -118,15 +122,14 @@ def _repeats(a: Any, b: Any) -> int:
     return int(sizes[0] * sizes[1])
 
 
-def compared(node: ast.Compare, left: Any, right: Any) -> Any:
+def compared(node: ast.Compare, how: ast.cmpop, left: Any, right: Any) -> Any:
     """The value of a comparison of two values."""
-    how = node.ops[0]
     unknown = Unknown(described(node))
-    equal = (
+    are_equal = (
         compared_members(left, right) if isinstance(how, ast.Is | ast.IsNot | ast.Eq | ast.NotEq) else None
     )
-    if equal is not None:
-        return Const(equal != isinstance(how, ast.IsNot | ast.NotEq))
+    if are_equal is not None:
+        return Const(are_equal != isinstance(how, ast.IsNot | ast.NotEq))
     left, right = unwrapped(left), unwrapped(right)
     if isinstance(how, ast.Is | ast.IsNot | ast.Eq | ast.NotEq):
         negated = isinstance(how, ast.IsNot | ast.NotEq)
@@ -141,6 +144,9 @@ def compared(node: ast.Compare, left: Any, right: Any) -> Any:
             return Const(bool(_COMPARISONS[type(how)](left.value, right.value)), overridable)
         except TypeError:
             return unknown
+    if isinstance(how, ast.Eq | ast.NotEq):
+        known = equal(left, right)
+        return unknown if known is None else Const(known != isinstance(how, ast.NotEq), overridable)
     if isinstance(how, ast.In | ast.NotIn) and isinstance(left, Const):
         found = _contains(right, left)
         if found is not None:
@@ -157,12 +163,18 @@ def _contains(container: Any, wanted: Const) -> bool | None:
             return True
         return False if container.complete else None
     if isinstance(container, Items):
-        items = [unwrapped(item) for item in container.items]
-        if any(isinstance(item, Const) and item.value == value for item in items):
-            return True
-        known = container.complete and all(isinstance(item, Const) for item in items)
-        return False if known else None
+        found = [equal(item, wanted) for item in container.items]
+        return True if True in found else False if container.complete and None not in found else None
     return None
+
+
+def deleted_slice(node: ast.Subscript, owner: Items, limits: Sequence[Any]) -> Items:
+    """What ``del owner[a:b:c]`` leaves."""
+    gone = sliced(node, Items([Const(i) for i in range(len(owner.items))], owner.complete), tuple(limits))
+    if not isinstance(gone, Items) or not gone.complete:
+        return Items(list(owner.items), complete=False, kind=owner.kind)
+    positions = {position.value for position in gone.items}
+    return Items([item for i, item in enumerate(owner.items) if i not in positions], kind=owner.kind)
 
 
 def sliced(node: ast.Subscript, owner: Any, limits: tuple[Any, ...]) -> Any:

@@ -1,6 +1,8 @@
 """Plain Python values as abstract values, and those that are keys of dictionaries."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from fabric_assets.lineage.values import (
@@ -15,6 +17,7 @@ from fabric_assets.lineage.values import (
 )
 
 _MAX_UNKNOWN_KEYS = 50
+_MAX_PARTS = 100_000  # of a value of which all is needed
 
 NO_KEY = object()
 """No key of a dictionary that is known."""
@@ -74,8 +77,9 @@ def from_python(value: Any, overridable: bool = False) -> Any:
     if isinstance(value, dict):
         return Mapping({key: from_python(item, overridable) for key, item in value.items()})
     if isinstance(value, list | tuple | set | frozenset):
-        items = [from_python(item, overridable) for item in value]
-        return Items(items, kind="tuple" if isinstance(value, tuple) else "list")
+        ordered = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        items = [from_python(item, overridable) for item in ordered]
+        return Items(items, kind=type(value).__name__.removeprefix("frozen"))
     return Const(value, overridable)
 
 
@@ -83,16 +87,27 @@ def to_python(value: Any) -> Any:
     """The plain Python value.
 
     Raises:
-        ValueError: a part of it is not known.
+        ValueError: a part of it is not known, or it is very large.
     """
+    return _to_python(value, count(1))
+
+
+def _to_python(value: Any, parts: Iterator[int]) -> Any:
     value = unwrapped(value)
     if isinstance(value, Const):
         return value.value
+    if next(parts) > _MAX_PARTS:
+        raise ValueError("very large")
     if isinstance(value, Items) and value.complete:
-        items = [to_python(item) for item in value.items]
+        items = [_to_python(item, parts) for item in value.items]
+        if value.kind == "set":
+            try:
+                return set(items)
+            except TypeError as error:
+                raise ValueError("not a constant") from error
         return tuple(items) if value.kind == "tuple" else items
     if isinstance(value, Mapping) and value.complete:
-        return {to_python(from_key(key)): to_python(item) for key, item in value.entries.items()}
+        return {_to_python(from_key(key), parts): _to_python(v, parts) for key, v in value.entries.items()}
     raise ValueError("not a constant")
 
 
@@ -109,7 +124,8 @@ def text_of(value: Any) -> Const | Text:
         return Const(str(value.value), value.overridable)
     if isinstance(value, Items | Mapping):
         try:
-            return Const(str(to_python(value)))
+            has_order = not isinstance(value, Items) or value.kind != "set" or len(value.items) < 2
+            return Const(str(to_python(value))) if has_order else Text((Unknown(),))
         except ValueError:
             return Text((Unknown(),))
     return Text((value if isinstance(value, Unknown) else Unknown(),))

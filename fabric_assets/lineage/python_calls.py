@@ -1,9 +1,9 @@
 """Builtins, collections and the standard library, as far as tables' names are built with them."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, member, printed
+from fabric_assets.lineage.collection_calls import as_set, entries_of, in_order
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.inheritance import method_order
 from fabric_assets.lineage.plain import from_key, from_python, put, text_of, to_python
@@ -27,11 +27,14 @@ from fabric_assets.lineage.values import (
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
 
-_TYPES = {"str": str, "int": int, "float": float, "bool": bool}
+_PLAIN_TYPES: dict[str, type] = {
+    "str": str, "int": int, "float": float, "bool": bool, "list": list, "tuple": tuple, "set": set, "dict": dict,
+}  # fmt: skip
 _PURE = {
     "int": int, "float": float, "bool": bool, "len": len, "abs": abs, "round": round, "ord": ord, "chr": chr,
     "max": max, "min": min, "sum": sum, "sorted": sorted, "repr": repr, "divmod": divmod, "any": any, "all": all,
 }  # fmt: skip
+_MAX_RANGE = 400
 _COPIES = {"list", "tuple", "set", "frozenset", "reversed", "iter"}
 
 
@@ -49,15 +52,13 @@ def call_builtin(
     if name == "type" and len(arguments) == 1:
         return map_options(_class_of, [first], interpreter.session.branches)
     if name == "isinstance" and len(arguments) == 2:
-        return _is_instance(first, arguments[1])
+        return _is_instance(first, arguments[1], interpreter.guesses)
+    if name in ("sorted", "max", "min") and len(arguments) == 1 and isinstance(first, Items | Mapping):
+        return _ordered(interpreter, name, first, keywords)
     if name in _COPIES and len(arguments) == 1:
         return copied(interpreter, name, first)
     if name in ("list", "dict", "set", "tuple") and not arguments:
-        return (
-            Mapping(dict(keywords))
-            if name == "dict"
-            else Items([], kind="tuple" if name == "tuple" else "list")
-        )
+        return Mapping(dict(keywords)) if name == "dict" else Items([], kind=name)
     if name == "dict.fromkeys" and arguments:
         keys, complete = interpreter.iterate(first)
         value = arguments[1] if len(arguments) > 1 else Const(None)
@@ -72,7 +73,7 @@ def call_builtin(
     if name in ("enumerate", "zip", "map", "filter"):
         return _combined(interpreter, name, arguments, keywords)
     if name == "range":
-        return _range(arguments)
+        return _range(arguments, max(interpreter.max_items, _MAX_RANGE))
     if name == "getattr" and len(arguments) >= 2:
         return map_options(
             lambda owner, named: _attribute(interpreter, owner, named, arguments[2:]),
@@ -128,37 +129,60 @@ def _pure(name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         owner = arguments[0]
         size = len(owner.items) if isinstance(owner, Items) else len(owner.entries)
         return Const(size) if owner.complete else Unknown()
-    if name == "sorted" and arguments and isinstance(arguments[0], Items) and keywords:
-        return Items(list(arguments[0].items), arguments[0].complete)
     try:
         plain = [to_python(argument) for argument in arguments]
         named = {key: to_python(value) for key, value in keywords.items()}
         overridable = any(getattr(argument, "overridable", False) for argument in arguments)
         return from_python(_PURE[name](*plain, **named), overridable)  # type: ignore[operator]
     except (ValueError, TypeError, OverflowError, RecursionError):
-        if name == "sorted" and arguments and isinstance(arguments[0], Items | Mapping):
-            return copied(None, "list", arguments[0])
         return Unknown()
 
 
-def _is_instance(value: Any, kinds: Any) -> Any:
+def _ordered(interpreter: "Interpreter", name: str, value: Items | Mapping, keywords: dict[str, Any]) -> Any:
+    """``sorted``, or the first of that order: ``max`` and ``min``."""
+    items, complete = interpreter.iterate(value)
+    if name == "sorted":
+        ordered = in_order(interpreter, items, keywords)
+        if ordered is None and not interpreter.guesses:
+            return Unknown()
+        return Items(items if ordered is None else ordered, complete)
+    ordered = in_order(interpreter, items, {**keywords, "reverse": Const(name == "max")})
+    if not complete or ordered is None:
+        return Unknown()
+    return ordered[0] if ordered else keywords.get("default", Unknown())
+
+
+def _is_instance(value: Any, kinds: Any, guesses: bool) -> Any:
     results = set()
     for _, option in options_of(value):
-        results.add(_instance_of(option, kinds))
+        known = _plain_instance(option, kinds)
+        results.add(_instance_of(option, kinds) if known is None and guesses else known)
     return Const(results.pop()) if len(results) == 1 and None not in results else Unknown()
 
 
+def _plain_instance(value: Any, kinds: Any) -> bool | None:
+    """Whether a value of Python is of a type of Python, ``None`` for all others."""
+    names = [kind.name if isinstance(kind, Lib) else "" for kind in _kinds(kinds)]
+    types = [_PLAIN_TYPES.get(name.removeprefix("builtins.")) for name in names]
+    if None in types or not isinstance(value, Const | Items | Mapping):
+        return None
+    own = (
+        type(value.value)
+        if isinstance(value, Const)
+        else dict
+        if isinstance(value, Mapping)
+        else _PLAIN_TYPES[value.kind]
+    )
+    return issubclass(own, tuple(kind for kind in types if kind is not None))
+
+
+def _kinds(kinds: Any) -> list[Any]:
+    return kinds.items if isinstance(kinds, Items) else [kinds]
+
+
 def _instance_of(value: Any, kinds: Any) -> bool | None:
-    names = {
-        kind.name.rpartition(".")[2]
-        for kind in (kinds.items if isinstance(kinds, Items) else [kinds])
-        if isinstance(kind, Lib)
-    }
-    own = [
-        kind
-        for kind in (kinds.items if isinstance(kinds, Items) else [kinds])
-        if isinstance(kind, ClassValue)
-    ]
+    names = {kind.name.rpartition(".")[2] for kind in _kinds(kinds) if isinstance(kind, Lib)}
+    own = [kind for kind in _kinds(kinds) if isinstance(kind, ClassValue)]
     if isinstance(value, Text):
         return "str" in names
     if isinstance(value, Const):
@@ -178,7 +202,7 @@ def _instance_of(value: Any, kinds: Any) -> bool | None:
     return None
 
 
-def copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
+def copied(interpreter: "Interpreter", name: str, value: Any) -> Any:
     """The items of a value as a new collection."""
     items: list[Any] = []
     complete = True
@@ -189,16 +213,18 @@ def copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
         elif isinstance(option, Mapping):
             items += [from_key(key) for key in option.entries]
             complete = complete and option.complete
-        elif isinstance(option, ClassValue | Instance) and interpreter is not None:
+        elif isinstance(option, ClassValue | Instance) or (
+            isinstance(option, Const) and isinstance(option.value, str)
+        ):
             found, whole = interpreter.iterate(option)
             items += found
             complete = complete and whole
-        elif isinstance(option, Const) and isinstance(option.value, str):
-            items += [Const(character) for character in option.value[:300]]
-        elif isinstance(option, Frame) or interpreter is None:
+        elif isinstance(option, Frame):
             return option
         else:
             complete = False
+    if name in ("set", "frozenset"):
+        return as_set(items, complete)
     if name == "reversed":
         items.reverse()
     return Items(items, complete, "tuple" if name == "tuple" else "list")
@@ -206,18 +232,9 @@ def copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
 
 def dictionary(interpreter: "Interpreter", first: Any, keywords: dict[str, Any]) -> Any:
     """The value of ``dict(...)``."""
-    made = Mapping({})
-    if isinstance(first, Mapping):
-        made = Mapping(dict(first.entries), first.complete)
-    elif first is not None:
-        pairs, made.complete = interpreter.iterate(first)
-        for pair in pairs:
-            if isinstance(pair, Items) and len(pair.items) == 2:
-                put(made, *pair.items)
-            else:
-                made.complete = False
-    made.entries.update(keywords)
-    return made
+    result = Mapping({}) if first is None else entries_of(interpreter, first)
+    result.entries.update(keywords)
+    return result
 
 
 def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -250,15 +267,17 @@ def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywo
 def mapped(interpreter: "Interpreter", function: Any, iterables: list[Any]) -> Any:
     """The results of calling a function for the items of collections."""
     columns = [interpreter.iterate(iterable) for iterable in iterables]
-    if any(not items and not whole for items, whole in columns):
-        interpreter.invoke(function, [interpreter.element(iterable) for iterable in iterables])
+    unknown = [position for position, (items, whole) in enumerate(columns) if not items and not whole]
+    if unknown:
+        with interpreter.in_doubt(iterables[unknown[0]]):
+            interpreter.invoke(function, [interpreter.element(iterable) for iterable in iterables])
         return Items([], complete=False)
-    length = max((len(items) for items, _ in columns), default=0)
-    rows: Iterable[tuple[Any, ...]] = zip(
-        *(items * length if len(items) == 1 and length > 1 else items for items, _ in columns), strict=False
+    length = max((len(items) for items, _ in columns), default=0) if interpreter.guesses else 1
+    rows: list[tuple[Any, ...]] = list(
+        zip(*(items * length if len(items) == 1 else items for items, _ in columns), strict=False)
     )
-    results = [interpreter.invoke(function, list(row)) for row in list(rows)[:300]]
-    return Items(results, all(whole for _, whole in columns))
+    results = [interpreter.invoke(function, list(row)) for row in rows[: interpreter.max_items]]
+    return Items(results, all(whole for _, whole in columns) and len(rows) <= interpreter.max_items)
 
 
 def _run_callbacks(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> None:
@@ -271,9 +290,9 @@ def _run_callbacks(interpreter: "Interpreter", arguments: list[Any], keywords: d
                 interpreter.invoke(option, [])
 
 
-def _range(arguments: list[Any]) -> Any:
+def _range(arguments: list[Any], most: int) -> Any:
     try:
         numbers = range(*(to_python(argument) for argument in arguments))
     except (ValueError, TypeError):
         return Items([], complete=False)
-    return Items([Const(number) for number in numbers[:400]], complete=len(numbers) <= 400)
+    return Items([Const(number) for number in numbers[:most]], complete=len(numbers) <= most)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fabric_assets.lineage.classes import as_dictionary, replaced
 from fabric_assets.lineage.documents import parsed, rows_of_text
 from fabric_assets.lineage.frames import Frame
+from fabric_assets.lineage.objects import duplicate
 from fabric_assets.lineage.paths import joined_path, path_function
 from fabric_assets.lineage.plain import find_entry, from_python, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, options_of
@@ -47,6 +48,7 @@ _SUBMITS = {
 }
 
 
+_DUMP_OPTIONS = ("ensure_ascii", "indent", "separators", "sort_keys")
 _GETTER = "operator.the_getter"  # what `itemgetter` and `attrgetter` make
 
 
@@ -64,8 +66,11 @@ def call_standard_library(
         "pathlib.PosixPath",
     ):
         return map_options(joined_path, arguments, interpreter.session.branches) if arguments else Const(".")
-    if name in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run"):
+    if name in ("typing.cast", "asyncio.run"):
         return arguments[-1] if arguments else Unknown()
+    if name in ("copy.copy", "copy.deepcopy"):
+        is_deep = last == "deepcopy"
+        return map_options(lambda v: duplicate(v, is_deep), [first], interpreter.session.branches)
     given = outer_value(interpreter, name, arguments, keywords)
     if given is not None:
         return given
@@ -79,7 +84,8 @@ def call_standard_library(
         return map_options(lambda text: parsed(name, text), [first], interpreter.session.branches)
     if name == "json.dumps":
         try:
-            return Const(json.dumps(to_python(first)))
+            options = {key: to_python(keywords[key]) for key in _DUMP_OPTIONS if key in keywords}
+            return Const(json.dumps(to_python(first), **options))
         except (ValueError, TypeError):
             return Unknown()
     if name in ("textwrap.dedent", "urllib.parse.quote_plus", "urllib.parse.quote") and arguments:
@@ -168,7 +174,10 @@ def run_submitted(
     if name in ("starmap", "starmap_async") and rest:
         items, complete = interpreter.iterate(rest[0])
         rows = [interpreter.iterate(item)[0] for item in items]
-        return Items([interpreter.invoke(function, row, {}) for row in rows[:300]], complete)
+        most = interpreter.max_items
+        return Items(
+            [interpreter.invoke(function, row, {}) for row in rows[:most]], complete and len(rows) <= most
+        )
     if name in ("apply_async", "apply") and rest:
         passed, _ = interpreter.iterate(rest[0])
         named = rest[1].entries if len(rest) > 1 and isinstance(rest[1], Mapping) else {}

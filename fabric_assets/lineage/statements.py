@@ -6,8 +6,10 @@ from typing import Any
 
 from fabric_assets.lineage.classes import make_class, member
 from fabric_assets.lineage.decorators import decorate_class, decorated
-from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Flow, Interpreter, _loaded
+from fabric_assets.lineage.expressions import slice_limits
+from fabric_assets.lineage.interpreter import Flow, Interpreter, _loaded
 from fabric_assets.lineage.matching import match_statement
+from fabric_assets.lineage.operations import deleted_slice
 from fabric_assets.lineage.plain import find_entry
 from fabric_assets.lineage.possibilities import without_empty
 from fabric_assets.lineage.values import (
@@ -137,7 +139,13 @@ def _delete(interpreter: Interpreter, node: ast.Delete) -> Flow:
         if isinstance(target, ast.Name):
             interpreter.scope.names.pop(target.id, None)
         elif isinstance(target, ast.Subscript) and not interpreter.session.branches:
-            owner, key = interpreter.evaluate(target.value), interpreter.evaluate(target.slice)
+            owner = interpreter.evaluate(target.value)
+            if isinstance(target.slice, ast.Slice):
+                if isinstance(owner, Items):
+                    kept = deleted_slice(target, owner, slice_limits(interpreter, target.slice))
+                    owner.items, owner.complete = kept.items, kept.complete
+                continue
+            key = interpreter.evaluate(target.slice)
             if isinstance(owner, Mapping):
                 owner.entries.pop(find_entry(owner, key), None)
             elif isinstance(owner, Items) and isinstance(key, Const) and isinstance(key.value, int):
@@ -246,11 +254,11 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor) -> Flow:
         return interpreter.unknown_loop(
             node.body, node.orelse, lambda: interpreter.assign(node.target, interpreter.element(iterable))
         )
-    if len(items) > MAX_ITERATIONS:
+    if len(items) > interpreter.max_items:
         interpreter.session.gap(
-            f"a loop over {len(items)} items: only the first {MAX_ITERATIONS} are followed"
+            f"a loop over {len(items)} items: only the first {interpreter.max_items} are followed"
         )
-        items = items[:MAX_ITERATIONS]
+        items = items[: interpreter.max_items]
     for item in items:
         interpreter.assign(node.target, item)
         flow = interpreter.run(node.body)
@@ -266,7 +274,7 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor) -> Flow:
 
 
 def _while(interpreter: Interpreter, node: ast.While) -> Flow:
-    for _ in range(MAX_ITERATIONS):
+    for _ in range(interpreter.max_items):
         decision = interpreter.decided(interpreter.evaluate(node.test))
         if decision is False:
             return interpreter.run(node.orelse)

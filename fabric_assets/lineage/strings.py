@@ -69,7 +69,12 @@ def format_percent(template: Const | Text, values: Any) -> Any:
             elif position < len(entries):
                 value = entries[position]
                 position += 1
-            if match["spec"] and isinstance(value, Const) and not re.search(r"\d{4}", match["spec"]):
+            is_plain = isinstance(value, Const) and not is_empty_parameter(value)
+            if (
+                (match["spec"] or match["type"] != "s")
+                and is_plain
+                and not re.search(r"\d{4}", match["spec"])
+            ):
                 try:
                     value = Const(("%" + match["spec"] + match["type"]) % value.value, value.overridable)
                 except (TypeError, ValueError):

@@ -68,7 +68,7 @@ class OneOf:
 
 @dataclass(eq=False)
 class Items:
-    """A list, tuple or set; ``complete``: there are no more items than these."""
+    """A list, tuple or set (``kind``); ``complete``: there are no more items than these."""
 
     items: list[Any]
     complete: bool = True
