@@ -8,8 +8,8 @@ from fabric_assets.importers.errors import ImportFileError
 from fabric_assets.importers.git_folder import GitFolder
 from fabric_assets.importers.json_source import read_text
 from fabric_assets.importers.notebook_cells import read_cells
+from fabric_assets.importers.notebook_values import ExitValue, Undecided
 from fabric_assets.importers.project import ExitValueOf, JobEntry, NotebookDefaults, Project
-from fabric_assets.importers.python_values import ExitValue, Undecided
 from fabric_assets.importers.report import ImportReport
 from fabric_assets.importers.run_multiple import DEFAULT_TIMEOUT_SECONDS, Activity, Dag, ExitValueText
 from fabric_assets.importers.steps import Step, build_project, take_argument

@@ -12,12 +12,12 @@ from fabric_assets.importers.errors import ImportFileError
 from fabric_assets.importers.git_folder import GitFolder
 from fabric_assets.importers.json_source import read_text
 from fabric_assets.importers.notebook_cells import Cell, read_cells
-from fabric_assets.importers.python_branches import NotebookEndsError
-from fabric_assets.importers.python_expressions import OutOfBudgetError, source
-from fabric_assets.importers.python_interpreter import Interpreter
-from fabric_assets.importers.python_values import ExitValue, Function, Reference, Results, Undecided, gap_in
+from fabric_assets.importers.notebook_interpreter import NotebookEndsError, NotebookInterpreter
+from fabric_assets.importers.notebook_values import ExitValue, Undecided, notebook_function, source
 from fabric_assets.importers.report import ImportReport, Remark
 from fabric_assets.importers.run_multiple import read_dag
+from fabric_assets.lineage.session import BudgetExceededError
+from fabric_assets.lineage.values import Const, Function, Mapping, Partial, Unknown, from_python
 
 _MAX_CALLS = 5_000
 _BUDGET = 300_000
@@ -48,8 +48,7 @@ class NotebookReader:
         self._path = path
         self._report = report
         self._folder = folder
-        self._condition: str | None = None
-        self._interpreter = Interpreter(self, _BUDGET)
+        self._interpreter = NotebookInterpreter(self, _BUDGET)
         self._parameters: set[str] = set()
         self._included: list[str] = []
         self._stops = 0
@@ -98,9 +97,9 @@ class NotebookReader:
             self._include(name, values, f"{place}, line {cell.first_line + line + 1}".removeprefix(", "))
         self._trees.append((place, cell.first_line, tree))
         try:
-            self._interpreter.run(tree, place, cell.first_line)
-        except (OutOfBudgetError, RecursionError) as error:
-            self._stop(tree, place, too_much=isinstance(error, OutOfBudgetError))
+            self._interpreter.run_cell(tree, place, cell.first_line)
+        except (BudgetExceededError, RecursionError) as error:
+            self._stop(tree, place, too_much=isinstance(error, BudgetExceededError))
         if cell.is_parameters and not prefix:
             self._parameters = {
                 part.id
@@ -111,12 +110,11 @@ class NotebookReader:
 
     def _stop(self, tree: ast.Module, place: str, *, too_much: bool) -> None:
         """Leave the rest of a cell out; a few times, so that each notebook comes to an end."""
-        self._condition = None
         self._stops += 1
         why = "computes more than is worked out for an import" if too_much else "is nested too deeply"
-        gap = Undecided("it is set in a cell that is left out", place)
+        gap = Undecided("it is set in a cell that is left out", where=place)
         self._report.miss("notebook", f"the cell {why}; the rest of it is left out", place)
-        self.not_worked_out(tree, Undecided(f"the cell {why}", place))
+        self.not_worked_out(tree, Undecided(f"the cell {why}", where=place))
         if self._stops > _MAX_STOPS or len(self.calls) >= _MAX_CALLS:
             self._report.miss("notebook", "all cells behind it are left out, too", place)
             raise NotebookEndsError
@@ -138,6 +136,7 @@ class NotebookReader:
             given = ast.literal_eval(values) if values else {}
             cells = read_cells(content, read_text(content))
             is_set = not any(cell.is_parameters for cell in cells)
+            given = {str(key): from_python(value) for key, value in given.items()}
             names.update(given if is_set else {})
             for cell in cells:
                 self._cell(cell, f"{name}, ")
@@ -154,7 +153,7 @@ class NotebookReader:
             for node in ast.walk(tree):
                 if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     continue
-                if id(node) in self._interpreter.called or not any(_starts(part) for part in ast.walk(node)):
+                if node in self._interpreter.followed or not any(_starts(part) for part in ast.walk(node)):
                     continue
                 where = f"{place}, line {node.lineno + first_line}".removeprefix(", ")
                 text = f"nothing here calls the function {node.name}, so what it starts is left out"
@@ -163,16 +162,12 @@ class NotebookReader:
 
     def _take_unused_dag(self) -> None:
         """A DAG that is only defined here, for another notebook to run."""
-        for name, value in self._interpreter.scope.names.items():
+        for name, known in self._interpreter.scope.names.items():
+            value = self._interpreter.plain(known, ast.Pass()) if isinstance(known, Mapping) else None
             if isinstance(value, dict) and isinstance(value.get("activities"), list):
                 self._report.change("DAG", f"nothing here calls runMultiple; {name} was taken as its DAG")
                 self.calls.append(DagCall(read_dag(value, name), name))
                 return
-
-    def condition(self, reason: str | None) -> str | None:
-        """From now on calls are made only under this condition; gives the one before."""
-        before, self._condition = self._condition, reason
-        return before
 
     def decided(self, taken: list[ast.stmt], other: list[ast.stmt], test: str) -> None:
         """Of two branches one is taken; what the other one starts is left out, unless it is taken another time."""
@@ -199,57 +194,70 @@ class NotebookReader:
                 what = "may be made more often" if where in noted else "is left out"
                 self._report.miss("notebook", f"the call {source(node, 120)} {what}: {gap.reason}", where)
 
-    def handed_over(self, node: ast.Call, function: Function | Reference, to: str) -> None:
+    def handed_over(self, node: ast.AST, function: Any, to: str) -> None:
         """A function that may start notebooks is left to something unknown."""
+        while isinstance(function, Partial):
+            function = function.function
         if isinstance(function, Function):
             if not any(_starts(part) for part in ast.walk(function.node)):
                 return
             name = getattr(function.node, "name", "a lambda")
-        elif function.notebook_function in ("run", "runMultiple"):
+        elif notebook_function(function) in ("run", "runMultiple"):
             name = function.name
         else:
             return
         text = f"{name} is handed to {to}: how often it is called, and with what, is not worked out"
         self._report.miss("notebook", text, self._interpreter.where(node))
 
-    def notebook_function(self, name: str, node: ast.Call, args: list[Any], options: dict[str, Any]) -> Any:
+    def notebook_function(self, name: str, node: ast.AST, args: list[Any], options: dict[str, Any]) -> Any:
         """A function of ``notebookutils.notebook`` is called; gives what it returns."""
-        where = self._interpreter.where(node)
+        where, doubt = self._interpreter.where(node), self._interpreter.doubt
+        if name == "validateDAG":
+            return Const(True)
+        if name not in ("exit", "run", "runMultiple"):
+            return Undecided(f"notebook.{name} is not worked out", where=where)
+        if doubt is not None:
+            self.not_worked_out(node, doubt)
+            if name == "exit":
+                raise NotebookEndsError
+            return doubt
+        condition = self._interpreter.condition
         if name == "exit":
-            if self._condition is not None:
-                text = f"it ends here under a condition that is not known; what follows is kept: {self._condition}"
+            if condition is not None:
+                text = f"it ends here under a condition that is not known; what follows is kept: {condition}"
                 self._report.miss("notebook", text, where)
             raise NotebookEndsError
-        if name == "validateDAG":
-            return True
-        if name not in ("run", "runMultiple"):
-            return Undecided(f"notebook.{name} is not worked out", where)
         if len(self.calls) >= _MAX_CALLS:
-            raise OutOfBudgetError
+            raise BudgetExceededError("too many calls")
         if name == "run":
             return self._run(node, where, args, options)
-        dag = read_dag(_argument(args, options, 0, "dag"), f"{where}: ")
-        return self._started(DagCall(dag, where, tuple(self.frontier), self._condition))
-
-    def _run(self, node: ast.Call, where: str, args: list[Any], options: dict[str, Any]) -> Any:
-        path = _argument(args, options, 0, "path")
-        if not isinstance(path, str) or not path.strip():
-            gap = gap_in(path, where)
-            reason = gap.reason if gap is not None else f"{path!r} is no name"
-            self._report.miss(
-                "notebook",
-                f"the call {source(node, 120)} is left out, its notebook is not known: {reason}",
-                where,
+        plain = self._interpreter.plain(_argument(args, options, 0, "dag"), node)
+        dag = read_dag(plain, f"{where}: ")
+        number = self._started(DagCall(dag, where, tuple(self.frontier), condition))
+        failed = Undecided("it tells whether a notebook failed", where=where)
+        results = {
+            activity.name: Mapping(
+                {"exitVal": ExitValue(call=number, activity=activity.name), "exception": failed}
             )
-            return Undecided("the call is left out", where)
+            for activity in dag.activities
+        }
+        return Mapping(dict(results), complete=not dag.gaps)
+
+    def _run(self, node: ast.AST, where: str, args: list[Any], options: dict[str, Any]) -> Any:
+        path = self._plain(node, args, options, 0, "path")
+        if not isinstance(path, str) or not path.strip():
+            reason = path.reason if isinstance(path, Unknown) else f"{path!r} is no name"
+            text = f"the call {source(node, 120)} is left out, its notebook is not known: {reason}"
+            self._report.miss("notebook", text, where)
+            return Undecided("the call is left out", where=where)
         name = path.strip()
-        timeout = _argument(args, options, 1, "timeout_seconds", "timeoutSeconds", "timeout")
+        timeout = self._plain(node, args, options, 1, "timeout_seconds", "timeoutSeconds", "timeout")
         if timeout is not None and (type(timeout) not in (int, float) or not 0 < timeout < 1e12):
             self._report.miss(name, "its time-out is not known, the default is taken", where)
             timeout = None
-        arguments = _argument(args, options, 2, "arguments")
-        workspace = _argument(args, options, 3, "workspace")
-        if isinstance(workspace, Undecided):
+        arguments = self._plain(node, args, options, 2, "arguments")
+        workspace = self._plain(node, args, options, 3, "workspace")
+        if isinstance(workspace, Unknown):
             self._report.miss(
                 name, f"its workspace is not known, the project's is taken: {workspace.reason}", where
             )
@@ -265,10 +273,8 @@ class NotebookReader:
                         name, f"{key} is left out: a job instance has its own default lakehouse", where
                     )
         elif arguments is not None:
-            gap = gap_in(arguments, where)
-            self._report.miss(
-                name, f"its arguments are not known: {gap.reason if gap else arguments!r:.80}", where
-            )
+            reason = arguments.reason if isinstance(arguments, Unknown) else f"{arguments!r:.80}"
+            self._report.miss(name, f"its arguments are not known: {reason}", where)
         call = RunCall(
             notebook=path,
             timeout=timeout,
@@ -276,22 +282,27 @@ class NotebookReader:
             workspace=workspace if isinstance(workspace, str) and workspace else None,
             where=where,
             after=tuple(self.frontier),
-            condition=self._condition,
+            condition=self._interpreter.condition,
         )
-        return self._started(call)
+        return ExitValue(call=self._started(call))
 
-    def _started(self, call: RunCall | DagCall) -> ExitValue | Results:
+    def _plain(
+        self, node: ast.AST, args: list[Any], options: dict[str, Any], position: int, *names: str
+    ) -> Any:
+        return self._interpreter.plain(_argument(args, options, position, *names), node)
+
+    def _started(self, call: RunCall | DagCall) -> int:
         number = len(self.calls)
         self._interpreter.spend(len(call.after))
         self.calls.append(call)
         self.frontier = [number]
-        return ExitValue(number) if isinstance(call, RunCall) else Results(number)
+        return number
 
 
 def _argument(args: list[Any], options: dict[str, Any], position: int, *names: str) -> Any:
     if position < len(args):
         return args[position]
-    return next((options[name] for name in names if name in options), None)
+    return next((options[name] for name in names if name in options), Const(None))
 
 
 def _starts(node: ast.AST) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fabric_assets.importers.errors import Problem
-from fabric_assets.importers.python_values import Maybe, Undecided
+from fabric_assets.importers.notebook_values import Maybe, Undecided
 from fabric_assets.importers.steps import find_cycle, short
 
 DEFAULT_TIMEOUT_SECONDS = 43_200.0

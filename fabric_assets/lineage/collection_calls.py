@@ -45,9 +45,9 @@ def collection_method(
             owner.items = as_set(owner.items).items
         return Const(None)
     if name == "insert" and len(arguments) == 2:
-        is_known = isinstance(first, Const) and isinstance(first.value, int)
-        owner.items.insert(first.value if is_known else 0, arguments[1])
-        owner.complete = owner.complete and (is_known or interpreter.guesses)
+        position = first.value if isinstance(first, Const) and isinstance(first.value, int) else None
+        owner.items.insert(position or 0, arguments[1])
+        owner.complete = owner.complete and (position is not None or interpreter.guesses)
         return Const(None)
     if name == "copy":
         return Items(list(owner.items), owner.complete, owner.kind)

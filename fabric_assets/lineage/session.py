@@ -46,6 +46,7 @@ class Session:
         added_methods: what the notebook adds to classes of libraries, by (class, name).
         defaults: default values of widgets, by name.
         branches: the branches that are being followed.
+        max_steps: how much work is done.
     """
 
     resolver: NameResolver
@@ -72,6 +73,7 @@ class Session:
     inside: list[str] = field(default_factory=list)
     mute_reads: int = 0
     steps: int = 0
+    max_steps: int = MAX_STEPS
     sql_characters: int = 0
     sql_depth: int = 0
 
@@ -82,8 +84,8 @@ class Session:
             BudgetExceededError: it was the last one.
         """
         self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise BudgetExceededError(f"the analysis was stopped after {MAX_STEPS:,} steps")
+        if self.steps > self.max_steps:
+            raise BudgetExceededError(f"the analysis was stopped after {self.max_steps:,} steps")
 
     def gap(self, reason: str) -> None:
         """Note that something cannot be decided here."""
