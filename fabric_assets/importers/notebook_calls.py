@@ -16,8 +16,9 @@ from fabric_assets.importers.notebook_interpreter import NotebookEndsError, Note
 from fabric_assets.importers.notebook_values import ExitValue, Undecided, notebook_function, source
 from fabric_assets.importers.report import ImportReport, Remark
 from fabric_assets.importers.run_multiple import read_dag
+from fabric_assets.lineage.plain import from_python
 from fabric_assets.lineage.session import BudgetExceededError
-from fabric_assets.lineage.values import Const, Function, Mapping, Partial, Unknown, from_python
+from fabric_assets.lineage.values import Const, Function, Mapping, Unknown, from_python
 
 _MAX_CALLS = 5_000
 _BUDGET = 300_000
@@ -153,7 +154,9 @@ class NotebookReader:
             for node in ast.walk(tree):
                 if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     continue
-                if node in self._interpreter.followed or not any(_starts(part) for part in ast.walk(node)):
+                if node in self._interpreter.followed or not any(
+                    self._starts(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)
+                ):
                     continue
                 where = f"{place}, line {node.lineno + first_line}".removeprefix(", ")
                 text = f"nothing here calls the function {node.name}, so what it starts is left out"
@@ -181,33 +184,31 @@ class NotebookReader:
                         self._interpreter.where(node),
                     )
                     for node in ast.walk(statement)
-                    if (isinstance(node, ast.Call) and _starts(node.func))
+                    if (isinstance(node, ast.Call) and self._starts(node.func))
                     or (isinstance(node, ast.Dict) and _is_activity(node))
                 ]
 
     def not_worked_out(self, statement: ast.AST, gap: Undecided) -> None:
         """A statement is left out; what it starts is a gap."""
-        noted = {call.where for call in self.calls}
         for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and _starts(node.func):
-                where = self._interpreter.where(node)
-                what = "may be made more often" if where in noted else "is left out"
-                self._report.miss("notebook", f"the call {source(node, 120)} {what}: {gap.reason}", where)
+            if isinstance(node, ast.Call) and self._starts(node.func):
+                self._leave_out(node, gap)
 
-    def handed_over(self, node: ast.AST, function: Any, to: str) -> None:
-        """A function that may start notebooks is left to something unknown."""
-        while isinstance(function, Partial):
-            function = function.function
-        if isinstance(function, Function):
-            if not any(_starts(part) for part in ast.walk(function.node)):
-                return
-            name = getattr(function.node, "name", "a lambda")
-        elif notebook_function(function) in ("run", "runMultiple"):
-            name = function.name
-        else:
-            return
-        text = f"{name} is handed to {to}: how often it is called, and with what, is not worked out"
-        self._report.miss("notebook", text, self._interpreter.where(node))
+    def _starts(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a function, by the expression for it, starts notebooks."""
+        if isinstance(node, ast.Attribute):
+            return _STARTS.search(f"{source(node)}(") is not None
+        name = node.id if isinstance(node, ast.Name) and node.id not in seen else ""
+        value = self._interpreter.scope.root().names.get(name)
+        if isinstance(value, Function):
+            calls = (part.func for part in ast.walk(value.node) if isinstance(part, ast.Call))
+            return any(self._starts(call, seen | {name}) for call in calls)
+        return notebook_function(value) in ("run", "runMultiple")
+
+    def _leave_out(self, node: ast.AST, gap: Undecided) -> None:
+        where = self._interpreter.where(node)
+        what = "may be made more often" if any(call.where == where for call in self.calls) else "is left out"
+        self._report.miss("notebook", f"the call {source(node, 120)} {what}: {gap.reason}", where)
 
     def notebook_function(self, name: str, node: ast.AST, args: list[Any], options: dict[str, Any]) -> Any:
         """A function of ``notebookutils.notebook`` is called; gives what it returns."""
@@ -217,9 +218,9 @@ class NotebookReader:
         if name not in ("exit", "run", "runMultiple"):
             return Undecided(f"notebook.{name} is not worked out", where=where)
         if doubt is not None:
-            self.not_worked_out(node, doubt)
             if name == "exit":
                 raise NotebookEndsError
+            self._leave_out(node, doubt)
             return doubt
         condition = self._interpreter.condition
         if name == "exit":
@@ -303,10 +304,6 @@ def _argument(args: list[Any], options: dict[str, Any], position: int, *names: s
     if position < len(args):
         return args[position]
     return next((options[name] for name in names if name in options), Const(None))
-
-
-def _starts(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and _STARTS.search(f"{source(node)}(") is not None
 
 
 def _is_activity(node: ast.Dict) -> bool:

@@ -76,10 +76,6 @@ class Calls(Protocol):
         """A function of ``notebookutils.notebook`` is called; gives what it returns."""
         ...
 
-    def handed_over(self, node: ast.AST, function: Any, to: str) -> None:
-        """A function is handed to something unknown."""
-        ...
-
     def decided(self, taken: list[ast.stmt], other: list[ast.stmt], test: str) -> None:
         """Of two branches one is taken, as the test is decided."""
         ...
@@ -311,6 +307,23 @@ class NotebookInterpreter(Interpreter):
             self.yielded[yielded:] = []
             self.yielded_all = False
 
+    def perhaps(self, item: Any, value: Any) -> Any:
+        """An item of a collection that is in it or not, as the value decides."""
+        return perhaps(item, gap_of(value, self._place))
+
+    def hand_over(self, node: ast.AST, function: Any, to: str) -> None:
+        """Follow a function that something unknown may call."""
+        inner = function
+        while isinstance(inner, Partial):
+            inner = inner.function
+        is_function = isinstance(inner, Function)
+        if (is_function and inner.node in self.call_stack) or not (is_function or notebook_function(inner)):
+            return
+        name = inner.name if isinstance(inner, Function | Lib) else "a method"
+        text = f"{name} is handed to {to}: how often it is called, and with what, is not worked out"
+        with self._often(self.undecided(node, text)):
+            self.invoke(function, [])
+
     # -- expressions
 
     def evaluate(self, node: ast.expr) -> Any:
@@ -446,8 +459,7 @@ class NotebookInterpreter(Interpreter):
         given = [*arguments, *keywords.values()]
         called = node.func if isinstance(node, ast.Call) else node
         for value in given:
-            if isinstance(value, Function | Partial | Bound) or notebook_function(value) is not None:
-                self.calls.handed_over(node, value, source(called))
+            self.hand_over(node, value, source(called))
         if isinstance(function, Unknown) and isinstance(called, ast.Name):
             self._may_have_more(given, self.undecided(node, f"{called.id}() may change it"))
         if isinstance(function, Unknown):
@@ -471,7 +483,7 @@ class NotebookInterpreter(Interpreter):
             unknown = [value for value, (_, whole) in zip(rest, columns, strict=True) if not whole]
             if unknown:
                 reason = gap_of(self.element(unknown[0]), "").reason
-                self.calls.handed_over(node, function, f".{name}() over values that are not known ({reason})")
+                self.hand_over(node, function, f".{name}() over values that are not known ({reason})")
                 return self.undecided(node, reason)
             rows = [list(row) for row in zip(*(items for items, _ in columns), strict=False)]
             if name.startswith("starmap"):
@@ -572,32 +584,29 @@ def _leaves(body: list[ast.stmt]) -> bool:
 def _for(interpreter: NotebookInterpreter, node: ast.For) -> Flow:
     iterable = interpreter.evaluate(node.iter)
     items, complete = interpreter.iterate(iterable)
+
+    def once(item: Any) -> Flow:
+        interpreter.assign(node.target, item)
+        return interpreter.round(node.body)
+
     for item in items:
         interpreter.spend(1)
         if isinstance(item, Maybe):
-            interpreter.assign(node.target, item.value)
-            gap = interpreter.undecided(node, item.reason)
-            flow = interpreter.either(gap, [lambda: interpreter.round(node.body), lambda: Flow.NEXT])
+            gap, value = interpreter.undecided(node, item.reason), item.value
+            flow = interpreter.either(gap, [lambda value=value: once(value), lambda: Flow.NEXT])  # type: ignore[misc]
         else:
-            interpreter.assign(node.target, item)
-            flow = interpreter.round(node.body)
+            flow = once(item)
         if flow is Flow.BREAK:
-            interpreter.ends_in_doubt(lambda: _unknown_round(interpreter, node, iterable))
+            interpreter.ends_in_doubt(lambda: once(interpreter.element(iterable)))
             return Flow.NEXT
         if flow is not Flow.NEXT:
             return flow
     if not complete:
         gap = gap_of(interpreter.element(iterable), interpreter.where(node.iter))
         reason = f"it comes from a loop over values that are not in the notebook: {gap.reason}"
-        interpreter.often(
-            Undecided(reason, where=gap.where), lambda: _unknown_round(interpreter, node, iterable)
-        )
+        rest = Undecided(reason, where=gap.where)
+        interpreter.often(rest, lambda: once(interpreter.element(iterable)))
     return interpreter.run(node.orelse)
-
-
-def _unknown_round(interpreter: NotebookInterpreter, node: ast.For, iterable: Any) -> None:
-    interpreter.assign(node.target, interpreter.element(iterable))
-    interpreter.round(node.body)
 
 
 def _while(interpreter: NotebookInterpreter, node: ast.While) -> Flow:

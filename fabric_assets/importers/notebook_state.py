@@ -227,4 +227,4 @@ def _merged_set(
 
 def perhaps(item: Any, gap: Undecided) -> Any:
     """An item that may not be there."""
-    return item if isinstance(item, Maybe | Undecided) else Maybe(gap.reason, value=item)
+    return item if isinstance(item, Maybe) else Maybe(gap.reason, value=item)

@@ -4,6 +4,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
+from fabric_assets.lineage.plain import from_key
 from fabric_assets.lineage.values import (
     Const,
     Function,
@@ -14,7 +15,6 @@ from fabric_assets.lineage.values import (
     Partial,
     Text,
     Unknown,
-    from_key,
     unwrapped,
 )
 
@@ -124,7 +124,7 @@ class Plain:
         self._made[id(value)] = made
         more = None
         if not value.complete:
-            more = self._reasons.get(value) or Undecided(f"there may be more, {LATER}", where=self._where)
+            more = self._reasons.get(value) or Undecided(f"all of it is {LATER}", where=self._where)
         if isinstance(value, Mapping):
             made.update({self._key(key): self.of(entry) for key, entry in value.entries.items()})
             if more is not None:

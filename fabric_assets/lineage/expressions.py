@@ -270,17 +270,24 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript) -> Any:
 
 def _comprehension(interpreter: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Any:
     items: list[Any] = []
-    complete = _comprehended(
-        interpreter, node.generators, lambda: items.append(interpreter.evaluate(node.elt))
-    )
+
+    def add(test: Any) -> None:
+        item = interpreter.evaluate(node.elt)
+        items.append(item if test is None else interpreter.perhaps(item, test))
+
+    complete = _comprehended(interpreter, node.generators, add)
     return as_set(items, complete) if isinstance(node, ast.SetComp) else Items(items, complete)
 
 
 def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp) -> Any:
     made = Mapping({})
 
-    def add() -> None:
-        put(made, interpreter.evaluate(node.key), interpreter.evaluate(node.value))
+    def add(test: Any) -> None:
+        key, value = interpreter.evaluate(node.key), interpreter.evaluate(node.value)
+        if test is None or interpreter.guesses:
+            put(made, key, value)
+        else:
+            made.complete = False
 
     complete = _comprehended(interpreter, node.generators, add)
     made.complete = made.complete and complete
@@ -288,7 +295,7 @@ def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp) -> Any:
 
 
 def _comprehended(
-    interpreter: Interpreter, generators: list[ast.comprehension], add: Callable[[], None]
+    interpreter: Interpreter, generators: list[ast.comprehension], add: Callable[[Any], None]
 ) -> bool:
     former = interpreter.enter(Scope({}, interpreter.scope))
     try:
@@ -297,9 +304,22 @@ def _comprehended(
         interpreter.enter(former)
 
 
-def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add: Callable[[], None]) -> bool:
+def _generate(
+    interpreter: Interpreter,
+    generators: list[ast.comprehension],
+    add: Callable[[Any], None],
+    undecided: Any = None,
+) -> bool:
+    """Follow the loops of a comprehension; whether all is known that it has.
+
+    Args:
+        interpreter: evaluates.
+        generators: the loops.
+        add: takes the element, and the test that does not decide about it (``None``: it is there).
+        undecided: such a test of a loop around these.
+    """
     if not generators:
-        add()
+        add(undecided)
         return True
     first, rest = generators[0], generators[1:]
     iterable = interpreter.evaluate(first.iter)
@@ -310,7 +330,7 @@ def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add
             interpreter.assign(first.target, interpreter.element(iterable))
             for test in first.ifs:
                 interpreter.evaluate(test)
-            _generate(interpreter, rest, add)
+            _generate(interpreter, rest, add, iterable)
         return False
     for item in items[: interpreter.max_items]:
         interpreter.assign(first.target, item)
@@ -319,11 +339,12 @@ def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add
         if False in decisions:
             continue
         if None in decisions:
-            with interpreter.in_doubt(tests[decisions.index(None)]):
-                _generate(interpreter, rest, add)
-            complete = False
+            test = tests[decisions.index(None)]
+            with interpreter.in_doubt(test):
+                whole = _generate(interpreter, rest, add, test)
+            complete = complete and whole and not interpreter.guesses
         else:
-            complete = _generate(interpreter, rest, add) and complete
+            complete = _generate(interpreter, rest, add, undecided) and complete
     return complete and len(items) <= interpreter.max_items
 
 

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from itertools import count
 from typing import Any
 
-from fabric_assets.lineage.plain import from_key, put
+from fabric_assets.lineage.plain import from_key, put, to_python
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.values import (
@@ -106,6 +106,10 @@ class Interpreter:
         """What is followed in this context may happen any number of times, or never: that depends on the value."""
         return _CERTAIN
 
+    def perhaps(self, item: Any, value: Any) -> Any:
+        """An item of a collection that is in it or not, as the value decides."""
+        return item
+
     def special(self, owner: Any, name: str, *arguments: Any) -> Any | None:
         """The value of a special method of an object of the notebook, ``None`` if its class has none of its own."""
         if not isinstance(owner, Instance) or owner.cls is None or owner.cls.is_enumeration:
@@ -160,6 +164,11 @@ class Interpreter:
             owner = self.evaluate(target.value)
             for _, option in options_of(owner):
                 self.set_attribute(option, target.attr, value)
+        elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+            limits = [Const(None) if part is None else self.evaluate(part) for part in _limits(target.slice)]
+            for _, option in options_of(self.evaluate(target.value)):
+                if isinstance(option, Items):
+                    self._store_slice(option, limits, value)
         elif isinstance(target, ast.Subscript):
             self._store(self.evaluate(target.value), self.evaluate(target.slice), value)
 
@@ -183,7 +192,21 @@ class Interpreter:
                 ):
                     option.items[key.value] = value
                 else:
-                    option.complete = False
+                    self._lose(option)
+
+    def _store_slice(self, owner: Items, limits: list[Any], value: Any) -> None:
+        items, complete = self.iterate(value)
+        try:
+            owner.items[slice(*(to_python(limit) for limit in limits))] = items
+            owner.complete = owner.complete and complete
+        except (ValueError, TypeError):
+            self._lose(owner)
+
+    def _lose(self, owner: Items) -> None:
+        """It is not known which item was changed."""
+        owner.complete = False
+        if not self.guesses:
+            owner.items = [Unknown() for _ in owner.items]
 
     def _unpack(self, targets: Sequence[ast.expr], value: Any) -> None:
         columns: list[list[tuple[Any, Any]]] = [[] for _ in targets]
@@ -381,6 +404,10 @@ def _parts(targets: Sequence[ast.expr], value: Any) -> list[Any]:
         middle = items[starred : len(items) - after]
         return [*items[:starred], Items(middle), *items[len(items) - after :]]
     return [value if isinstance(value, Unknown) else Unknown() for _ in targets]
+
+
+def _limits(node: ast.Slice) -> tuple[ast.expr | None, ...]:
+    return node.lower, node.upper, node.step
 
 
 def _loaded(target: ast.expr) -> ast.expr:

@@ -256,10 +256,11 @@ def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywo
         kept = []
         for item in items:
             is_truth = isinstance(arguments[0], Const)  # filter(None, ...)
-            decision = interpreter.decided(item if is_truth else interpreter.invoke(arguments[0], [item]))
+            test = item if is_truth else interpreter.invoke(arguments[0], [item])
+            decision = interpreter.decided(test)
             if decision is not False:
-                kept.append(item)
-            complete = complete and decision is not None
+                kept.append(item if decision else interpreter.perhaps(item, test))
+            complete = complete and (decision is not None or not interpreter.guesses)
         return Items(kept, complete)
     return Unknown()
 
