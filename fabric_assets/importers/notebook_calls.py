@@ -12,13 +12,14 @@ from fabric_assets.importers.errors import ImportFileError
 from fabric_assets.importers.git_folder import GitFolder
 from fabric_assets.importers.json_source import read_text
 from fabric_assets.importers.notebook_cells import Cell, read_cells
-from fabric_assets.importers.notebook_interpreter import NotebookEndsError, NotebookInterpreter
+from fabric_assets.importers.notebook_interpreter import NotebookInterpreter
 from fabric_assets.importers.notebook_values import ExitValue, Undecided, notebook_function, source
+from fabric_assets.importers.notebook_ways import NotebookEndsError
 from fabric_assets.importers.report import ImportReport, Remark
 from fabric_assets.importers.run_multiple import read_dag
 from fabric_assets.lineage.plain import from_python
 from fabric_assets.lineage.session import BudgetExceededError
-from fabric_assets.lineage.values import Const, Function, Mapping, Unknown, from_python
+from fabric_assets.lineage.values import Const, Function, Mapping, Unknown
 
 _MAX_CALLS = 5_000
 _BUDGET = 300_000

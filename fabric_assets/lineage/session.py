@@ -11,6 +11,7 @@ from fabric_assets.lineage.results import Access, Unresolved
 from fabric_assets.lineage.sql_routines import Routine, Routines
 from fabric_assets.lineage.sql_text import Holes
 from fabric_assets.lineage.tables import (
+    Catalog,
     NameResolver,
     NotATable,
     Table,
@@ -231,3 +232,10 @@ class Session:
     def read_all(self, found: Iterable[Table | Frame]) -> Frame:
         """Note that all of these are read."""
         return Frame.union([entry if isinstance(entry, Frame) else self.read(entry) for entry in found])
+
+
+def session_without_tables(max_steps: int) -> Session:
+    """A session for those who follow a notebook and do not ask for its tables."""
+    return Session(
+        NameResolver(Catalog()), LineageConfig(), Routines(), lambda *_: Frame(), max_steps=max_steps
+    )
