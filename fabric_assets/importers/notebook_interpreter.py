@@ -24,6 +24,7 @@ from fabric_assets.importers.notebook_values import (
     Undecided,
     gap_of,
     notebook_function,
+    parts_of,
     source,
 )
 from fabric_assets.importers.notebook_ways import Calls, NotebookEndsError, Ways
@@ -198,15 +199,33 @@ class NotebookInterpreter(Ways):
         if isinstance(function, Bound) and isinstance(function.owner, Pool):
             return self._in_pool(node, function.owner, function.name, arguments, keywords)
         if isinstance(function, Bound) and method_is_worked_out(function):
-            gap = next((a for a in arguments[:1] if isinstance(a, Unknown)), None)
-            if gap is None or not isinstance(function.owner, Mapping):
-                return None
-            if function.name in ("pop", "setdefault"):
-                self.may_have_more([function.owner], gap_of(gap, self.where(node)))
-            return gap_of(gap, self.where(node)) if function.name in ("get", "pop", "setdefault") else None
+            owner = function.owner
+            return (
+                self._of_mapping(node, owner, function.name, arguments)
+                if isinstance(owner, Mapping)
+                else None
+            )
         if isinstance(function, Instance) and member(self, function, "__call__") is not None:
             return None
         return self._stranger(node, function, arguments, keywords)
+
+    def _of_mapping(self, node: ast.AST, owner: Mapping, name: str, arguments: list[Any]) -> Any | None:
+        """A method of a dictionary, if there is something in it or in the call that is not known."""
+        key = next((value for value in arguments[:1] if isinstance(value, Unknown)), None)
+        if key is not None and name in ("get", "pop", "setdefault"):
+            if name != "get":
+                self.may_have_more([owner], gap_of(key, self.where(node)))
+            return gap_of(key, self.where(node))
+        keys, complete = self.iterate(owner)
+        if name not in ("items", "keys", "values") or not any(isinstance(key, Maybe) for key in keys):
+            return None
+        items = []
+        for key, held in zip(keys, parts_of(owner), strict=True):
+            there, value = isinstance(held, Maybe), held.value if isinstance(held, Maybe) else held
+            plain = key.value if there else key
+            part = {"items": Items([plain, value], kind="tuple"), "keys": plain, "values": value}[name]
+            items.append(Maybe(held.reason, value=part) if there else part)
+        return Items(items, complete)
 
     def _unfollowed(self, node: ast.AST, function: Function) -> Undecided | None:
         """Why a function of the notebook is not followed, ``None`` if it is."""
@@ -234,7 +253,7 @@ class NotebookInterpreter(Ways):
             return self.undecided(node, f"{source(node)} is not worked out")
         if not is_worked_out(function.name, keywords):
             return self._stranger(node, function, arguments, keywords)
-        items = [item for value in arguments if isinstance(value, Items) for item in value.items]
+        items = [item for value in arguments for item in parts_of(value)]
         perhaps_there = next((item for item in items if isinstance(item, Maybe)), None)
         if perhaps_there is not None and function.name in COUNTING:
             return self.undecided(node, perhaps_there.reason)

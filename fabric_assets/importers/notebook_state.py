@@ -92,7 +92,7 @@ class State:
                     for name in names
                 }
             else:
-                kept = zip(before, [*after, *([gap] * len(before))], strict=False)
+                kept = zip(before, after, strict=False) if len(after) >= len(before) else ()
                 held = [one if one is other else gap for one, other in kept]
             _set_content(owner, (held, not isinstance(owner, Items | Mapping)))
             if isinstance(owner, Items | Mapping):
@@ -186,7 +186,7 @@ def merged(one: Any, other: Any, gap: Undecided, pairs: dict[tuple[int, int], An
         return result
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         result = pairs[key] = Mapping({}, one.complete and other.complete)
-        result.entries = _merged_entries(one.entries, other.entries, gap, pairs)
+        result.entries = _merged_mapping(one.entries, other.entries, gap, pairs)
         return result
     if isinstance(one, Instance) and isinstance(other, Instance) and one.cls is other.cls:
         result = pairs[key] = Instance({}, one.cls)
@@ -196,6 +196,8 @@ def merged(one: Any, other: Any, gap: Undecided, pairs: dict[tuple[int, int], An
 
 
 def _merge_of(owner: Any) -> Callable[..., Any]:
+    if isinstance(owner, Mapping):
+        return _merged_mapping
     if not isinstance(owner, Items):
         return _merged_entries
     return _merged_set if owner.kind == "set" else _merged_items
@@ -206,6 +208,17 @@ def _merged_entries(
 ) -> dict[Any, Any]:
     return {
         name: merged(one[name], other[name], gap, pairs) if name in one and name in other else gap
+        for name in dict.fromkeys([*one, *other])
+    }
+
+
+def _merged_mapping(
+    one: dict[Any, Any], other: dict[Any, Any], gap: Undecided, pairs: dict[tuple[int, int], Any]
+) -> dict[Any, Any]:
+    return {
+        name: merged(one[name], other[name], gap, pairs)
+        if name in one and name in other
+        else perhaps(one.get(name, other.get(name)), gap)
         for name in dict.fromkeys([*one, *other])
     }
 

@@ -76,6 +76,13 @@ def notebook_function(value: Any) -> str | None:
     return None
 
 
+def parts_of(value: Any) -> list[Any]:
+    """The items of a list, or the values of a dictionary."""
+    if isinstance(value, Mapping):
+        return list(value.entries.values())
+    return value.items if isinstance(value, Items) else []
+
+
 def gap_of(value: Any, where: str) -> Undecided:
     """Why a value is not known."""
     if isinstance(value, Undecided):
@@ -126,7 +133,7 @@ class Plain:
         if not value.complete:
             more = self._reasons.get(value) or Undecided(f"all of it is {LATER}", where=self._where)
         if isinstance(value, Mapping):
-            made.update({self._key(key): self.of(entry) for key, entry in value.entries.items()})
+            made.update({self._key(key): self._entry(entry) for key, entry in value.entries.items()})
             if more is not None:
                 made[more] = more
             return made
@@ -136,6 +143,9 @@ class Plain:
         if value.kind == "list":
             return made
         return tuple(made) if value.kind == "tuple" else _as_set(made)
+
+    def _entry(self, value: Any) -> Any:
+        return Undecided(value.reason, where=self._where) if isinstance(value, Maybe) else self.of(value)
 
     def _key(self, key: Any) -> Any:
         key = self.of(from_key(key))

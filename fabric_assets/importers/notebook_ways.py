@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from fabric_assets.importers.notebook_state import State, merged, perhaps
-from fabric_assets.importers.notebook_values import LATER, Maybe, Plain, Undecided, gap_of, source
+from fabric_assets.importers.notebook_values import LATER, Maybe, Plain, Undecided, gap_of, parts_of, source
 from fabric_assets.lineage.calls import invoke
 from fabric_assets.lineage.expressions import evaluate
 from fabric_assets.lineage.interpreter import Flow, Interpreter
@@ -245,9 +245,18 @@ class Ways(Interpreter):
 
     def decided(self, value: Any) -> bool | None:
         """Whether a condition holds, ``None`` if that depends on the run."""
-        if isinstance(value, Items) and value.items and all(isinstance(i, Maybe) for i in value.items):
-            return None
-        return super().decided(value)
+        parts = parts_of(value)
+        return None if parts and all(isinstance(part, Maybe) for part in parts) else super().decided(value)
+
+    def iterate(self, value: Any) -> tuple[list[Any], bool]:
+        """The items of a value, and whether there are no more."""
+        items, complete = super().iterate(value)
+        if isinstance(value, Mapping):
+            entries = zip(items, parts_of(value), strict=True)
+            items = [
+                Maybe(held.reason, value=key) if isinstance(held, Maybe) else key for key, held in entries
+            ]
+        return items, complete
 
     # -- statements
 

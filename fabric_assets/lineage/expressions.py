@@ -324,14 +324,7 @@ def _generate(
     first, rest = generators[0], generators[1:]
     iterable = interpreter.evaluate(first.iter)
     items, complete = interpreter.iterate(iterable)
-    if not items and not complete:
-        # What the element does is seen, but there is no item of which anything is known.
-        with interpreter.in_doubt(iterable):
-            interpreter.assign(first.target, interpreter.element(iterable))
-            for test in first.ifs:
-                interpreter.evaluate(test)
-            _generate(interpreter, rest, add, iterable)
-        return False
+    has_unknown = not complete and not (items and interpreter.guesses)
     for item in items[: interpreter.max_items]:
         interpreter.assign(first.target, item)
         tests = [interpreter.evaluate(test) for test in first.ifs]
@@ -345,6 +338,12 @@ def _generate(
             complete = complete and whole and not interpreter.guesses
         else:
             complete = _generate(interpreter, rest, add, undecided) and complete
+    if has_unknown:  # what the element does is seen, but nothing is known of the item
+        with interpreter.in_doubt(iterable):
+            interpreter.assign(first.target, interpreter.element(iterable))
+            for test in first.ifs:
+                interpreter.evaluate(test)
+            _generate(interpreter, rest, add, iterable)
     return complete and len(items) <= interpreter.max_items
 
 

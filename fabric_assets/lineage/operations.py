@@ -170,11 +170,14 @@ def _contains(container: Any, wanted: Const) -> bool | None:
 
 def deleted_slice(node: ast.Subscript, owner: Items, limits: Sequence[Any]) -> Items:
     """What ``del owner[a:b:c]`` leaves."""
-    gone = sliced(node, Items([Const(i) for i in range(len(owner.items))], owner.complete), tuple(limits))
-    if not isinstance(gone, Items) or not gone.complete:
+    places = [Const(position) for position in range(len(owner.items))]
+    gone = sliced(node, Items(places), tuple(limits))
+    from_start = all(isinstance(limit, Const) and (limit.value or 0) >= 0 for limit in limits)
+    if not isinstance(gone, Items) or not gone.complete or not (owner.complete or from_start):
         return Items(list(owner.items), complete=False, kind=owner.kind)
-    positions = {position.value for position in gone.items}
-    return Items([item for i, item in enumerate(owner.items) if i not in positions], kind=owner.kind)
+    taken = {place.value for place in gone.items}
+    kept = [item for position, item in enumerate(owner.items) if position not in taken]
+    return Items(kept, owner.complete, owner.kind)
 
 
 def sliced(node: ast.Subscript, owner: Any, limits: tuple[Any, ...]) -> Any:

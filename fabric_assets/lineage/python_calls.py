@@ -268,9 +268,13 @@ def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywo
 def mapped(interpreter: "Interpreter", function: Any, iterables: list[Any]) -> Any:
     """The results of calling a function for the items of collections."""
     columns = [interpreter.iterate(iterable) for iterable in iterables]
-    unknown = [position for position, (items, whole) in enumerate(columns) if not items and not whole]
+    unknown = [
+        iterable
+        for iterable, (items, whole) in zip(iterables, columns, strict=True)
+        if not whole and not (items and interpreter.guesses)
+    ]
     if unknown:
-        with interpreter.in_doubt(iterables[unknown[0]]):
+        with interpreter.in_doubt(unknown[0]):
             interpreter.invoke(function, [interpreter.element(iterable) for iterable in iterables])
         return Items([], complete=False)
     length = max((len(items) for items, _ in columns), default=0) if interpreter.guesses else 1
