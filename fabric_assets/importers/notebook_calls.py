@@ -22,7 +22,7 @@ from fabric_assets.lineage.session import BudgetExceededError
 from fabric_assets.lineage.values import Const, Function, Mapping, Unknown
 
 _MAX_CALLS = 5_000
-_BUDGET = 300_000
+_BUDGET = 150_000
 _MAX_STOPS = 3
 _MAX_INCLUDED = 20
 _OTHER_LANGUAGES = ("spark", "scala", "sparkr", "r", "csharp")

@@ -25,6 +25,7 @@ from fabric_assets.importers.notebook_values import (
     gap_of,
     notebook_function,
     parts_of,
+    size_of,
     source,
 )
 from fabric_assets.importers.notebook_ways import Calls, NotebookEndsError, Ways
@@ -188,6 +189,7 @@ class NotebookInterpreter(Ways):
     def called(self, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any | None:
         """The value of a call that starts a notebook or that is not worked out, ``None`` for all others."""
         node: ast.AST = self._nodes[-1] if self._nodes else ast.Pass(lineno=0)
+        self.spend(sum(size_of(value) for value in arguments) // 5)
         if isinstance(function, Decorated):
             return self.invoke(function.function, arguments, keywords)
         if isinstance(function, Function):

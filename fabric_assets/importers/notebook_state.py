@@ -216,7 +216,7 @@ def _merged_mapping(
     one: dict[Any, Any], other: dict[Any, Any], gap: Undecided, pairs: dict[tuple[int, int], Any]
 ) -> dict[Any, Any]:
     return {
-        name: merged(one[name], other[name], gap, pairs)
+        name: _merged_item(one[name], other[name], gap, pairs)
         if name in one and name in other
         else perhaps(one.get(name, other.get(name)), gap)
         for name in dict.fromkeys([*one, *other])
@@ -227,8 +227,16 @@ def _merged_items(
     one: list[Any], other: list[Any], gap: Undecided, pairs: dict[tuple[int, int], Any]
 ) -> list[Any]:
     long, brief = (one, other) if len(one) >= len(other) else (other, one)
-    both = [merged(a, b, gap, pairs) for a, b in zip(long, brief, strict=False)]
+    both = [_merged_item(a, b, gap, pairs) for a, b in zip(long, brief, strict=False)]
     return [*both, *(perhaps(item, gap) for item in long[len(brief) :])]
+
+
+def _merged_item(one: Any, other: Any, gap: Undecided, pairs: dict[tuple[int, int], Any]) -> Any:
+    doubtful = next((item for item in (one, other) if isinstance(item, Maybe)), None)
+    if doubtful is None or one is other:
+        return merged(one, other, gap, pairs)
+    values = [item.value if isinstance(item, Maybe) else item for item in (one, other)]
+    return Maybe(doubtful.reason, value=merged(values[0], values[1], gap, pairs))
 
 
 def _merged_set(

@@ -9,18 +9,22 @@ from fabric_assets.importers.notebook_values import Maybe, Pool, Undecided, gap_
 from fabric_assets.importers.notebook_ways import Ways
 from fabric_assets.lineage.interpreter import Flow
 from fabric_assets.lineage.statements import STATEMENTS as CERTAIN
-from fabric_assets.lineage.values import ClassValue, Function, Instance, Partial
+from fabric_assets.lineage.values import ClassValue, Function, Instance, Items, Partial
 
 
 def _for(interpreter: Ways, node: ast.For) -> Flow:
     iterable = interpreter.evaluate(node.iter)
-    items, complete = interpreter.iterate(iterable)
+    # The loop sees what its body changes in the list.
+    values = iterable if isinstance(iterable, Items) else Items(*interpreter.iterate(iterable))
+    position = 0
 
     def once(item: Any) -> Flow:
         interpreter.assign(node.target, item)
         return interpreter.round(node.body)
 
-    for item in items:
+    while position < len(values.items):
+        item = values.items[position]
+        position += 1
         interpreter.spend(1)
         if isinstance(item, Maybe):
             gap, value = interpreter.undecided(node, item.reason), item.value
@@ -32,7 +36,7 @@ def _for(interpreter: Ways, node: ast.For) -> Flow:
             return Flow.NEXT
         if flow is not Flow.NEXT:
             return flow
-    if not complete:
+    if not values.complete:
         gap = gap_of(interpreter.element(iterable), interpreter.where(node.iter))
         reason = f"it comes from a loop over values that are not in the notebook: {gap.reason}"
         with interpreter.often(Undecided(reason, where=gap.where)):

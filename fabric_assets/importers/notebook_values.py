@@ -83,6 +83,19 @@ def parts_of(value: Any) -> list[Any]:
     return value.items if isinstance(value, Items) else []
 
 
+def size_of(value: Any) -> int:
+    """How much work a value makes, without what is within its parts."""
+    if isinstance(value, Const):
+        return len(value.value) // 100 if isinstance(value.value, str) else 0
+    return (
+        len(value.items)
+        if isinstance(value, Items)
+        else len(value.entries)
+        if isinstance(value, Mapping)
+        else 0
+    )
+
+
 def gap_of(value: Any, where: str) -> Undecided:
     """Why a value is not known."""
     if isinstance(value, Undecided):

@@ -243,6 +243,12 @@ class Ways(Interpreter):
         """An item of a collection that is in it or not, as the value decides."""
         return perhaps(item, gap_of(value, self._place))
 
+    def item_of(self, item: Any) -> tuple[Any, Any | None]:
+        """An item of a collection, and why it is not known whether it is there (``None``: it is)."""
+        if not isinstance(item, Maybe):
+            return item, None
+        return item.value, Undecided(item.reason, where=self._place)
+
     def decided(self, value: Any) -> bool | None:
         """Whether a condition holds, ``None`` if that depends on the run."""
         parts = parts_of(value)

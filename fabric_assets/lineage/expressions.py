@@ -326,9 +326,12 @@ def _generate(
     items, complete = interpreter.iterate(iterable)
     has_unknown = not complete and not (items and interpreter.guesses)
     for item in items[: interpreter.max_items]:
-        interpreter.assign(first.target, item)
+        value, doubtful = interpreter.item_of(item)
+        interpreter.assign(first.target, value)
         tests = [interpreter.evaluate(test) for test in first.ifs]
         decisions = [_is_kept(interpreter, test) for test in tests]
+        if doubtful is not None:
+            tests, decisions = [*tests, doubtful], [*decisions, None]
         if False in decisions:
             continue
         if None in decisions:

@@ -110,6 +110,10 @@ class Interpreter:
         """An item of a collection that is in it or not, as the value decides."""
         return item
 
+    def item_of(self, item: Any) -> tuple[Any, Any | None]:
+        """An item of a collection, and the value that decides whether it is there (``None``: it is)."""
+        return item, None
+
     def special(self, owner: Any, name: str, *arguments: Any) -> Any | None:
         """The value of a special method of an object of the notebook, ``None`` if its class has none of its own."""
         if not isinstance(owner, Instance) or owner.cls is None or owner.cls.is_enumeration:

@@ -6,7 +6,7 @@ from fabric_assets.lineage.classes import as_dictionary, member, printed
 from fabric_assets.lineage.collection_calls import as_set, entries_of, in_order
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.inheritance import method_order
-from fabric_assets.lineage.plain import from_key, from_python, put, text_of, to_python
+from fabric_assets.lineage.plain import from_python, put, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of
 from fabric_assets.lineage.strings import may_be
 from fabric_assets.lineage.values import (
@@ -204,25 +204,10 @@ def _instance_of(value: Any, kinds: Any) -> bool | None:
 
 def copied(interpreter: "Interpreter", name: str, value: Any) -> Any:
     """The items of a value as a new collection."""
-    items: list[Any] = []
-    complete = True
-    for _, option in options_of(value):
-        if isinstance(option, Items):
-            items += option.items
-            complete = complete and option.complete
-        elif isinstance(option, Mapping):
-            items += [from_key(key) for key in option.entries]
-            complete = complete and option.complete
-        elif isinstance(option, ClassValue | Instance) or (
-            isinstance(option, Const) and isinstance(option.value, str)
-        ):
-            found, whole = interpreter.iterate(option)
-            items += found
-            complete = complete and whole
-        elif isinstance(option, Frame):
-            return option
-        else:
-            complete = False
+    frame = next((option for _, option in options_of(value) if isinstance(option, Frame)), None)
+    if frame is not None:
+        return frame
+    items, complete = interpreter.iterate(value)
     if name in ("set", "frozenset"):
         return as_set(items, complete)
     if name == "reversed":
