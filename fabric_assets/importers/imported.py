@@ -9,7 +9,6 @@ from fabric_assets.importers.data_pipeline import import_pipeline
 from fabric_assets.importers.errors import ImportFileError, InvalidDagError, Problem
 from fabric_assets.importers.git_folder import GitFolder, content_of, enclosing_folder
 from fabric_assets.importers.json_source import parse_json, read_text
-from fabric_assets.importers.notebook_calls import NotebookReader
 from fabric_assets.importers.pipeline_sources import pipelines_in
 from fabric_assets.importers.project import Project
 from fabric_assets.importers.report import ImportReport, Remark, joined, one_line
@@ -104,6 +103,9 @@ def validate_file(path: str | Path, *, root: str | Path | None = None) -> list[P
 
 
 def _from_notebook(file: Path, text: str, name: str, report: ImportReport, folder: GitFolder) -> Project:
+    # Imported here: a DAG or a pipeline needs no interpreter of Python, which takes its time to load.
+    from fabric_assets.importers.notebook_calls import NotebookReader
+
     reader = NotebookReader(file, report, folder)
     reader.read(text)
     problems = [

@@ -101,6 +101,8 @@ def _unary(interpreter: Interpreter, node: ast.UnaryOp) -> Any:
         return Unknown(described(node))
     if isinstance(value, Column):
         return Column.of(value)
+    if isinstance(value, Const) and isinstance(value.value, int) and isinstance(node.op, ast.Invert):
+        return Const(~value.value, value.overridable)
     if isinstance(value, Const) and isinstance(value.value, int | float):
         sign = {ast.USub: -1, ast.UAdd: 1}.get(type(node.op))
         return Const(value.value * sign, value.overridable) if sign else Unknown(described(node))

@@ -10,7 +10,7 @@ from fabric_assets.lineage.classes import compared_members
 from fabric_assets.lineage.collection_calls import equal, set_operated
 from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, text_of
+from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, text_of, to_python
 from fabric_assets.lineage.possibilities import one_of
 from fabric_assets.lineage.strings import format_percent, may_be
 from fabric_assets.lineage.values import (
@@ -147,6 +147,11 @@ def compared(node: ast.Compare, how: ast.cmpop, left: Any, right: Any) -> Any:
     if isinstance(how, ast.Eq | ast.NotEq):
         known = equal(left, right)
         return unknown if known is None else Const(known != isinstance(how, ast.NotEq), overridable)
+    if isinstance(left, Items) and isinstance(right, Items) and type(how) in _COMPARISONS:
+        try:
+            return Const(bool(_COMPARISONS[type(how)](to_python(left), to_python(right))), overridable)
+        except (TypeError, ValueError, RecursionError):
+            return unknown
     if isinstance(how, ast.In | ast.NotIn) and isinstance(left, Const):
         found = _contains(right, left)
         if found is not None:
