@@ -62,7 +62,7 @@ class Ways(Interpreter):
         self.reasons: dict[Any, Undecided] = {}
         self._frames = [self.scope]
         self._condition: str | None = None
-        self._late: list[tuple[Scope, str]] = []
+        self._late: list[tuple[Scope, str, Flow]] = []
         self._loop_in_doubt: Undecided | None = None
         self._gaps: list[
             Undecided | None
@@ -111,7 +111,7 @@ class Ways(Interpreter):
     @property
     def condition(self) -> str | None:
         """Why what is followed now may not happen at all, ``None`` if it does happen."""
-        late = [reason for scope, reason in self._late if any(scope is frame for frame in self._frames)]
+        late = [reason for scope, reason, _ in self._late if any(scope is frame for frame in self._frames)]
         return self._condition or (late[-1] if late else None)
 
     def enter(self, scope: Scope) -> Scope:
@@ -204,7 +204,10 @@ class Ways(Interpreter):
         if Flow.BREAK in flows:
             self._loop_in_doubt = gap
             return Flow.BREAK
-        self._late.append((self.scope, gap.reason))  # the function, or this round of the loop, may have ended
+        # The function, or this round of the loop, may have ended.
+        self._late += [
+            (self.scope, gap.reason, flow) for flow in (Flow.RETURN, Flow.CONTINUE) if flow in flows
+        ]
         return Flow.NEXT if Flow.NEXT in flows else Flow.CONTINUE
 
     @contextmanager
@@ -233,7 +236,7 @@ class Ways(Interpreter):
         self.calls.frontier = start
         if len(self.returned) > returned:
             self.returned[returned:] = [(frozenset(), gap)]
-            self._late.append((self.scope, gap.reason))
+            self._late.append((self.scope, gap.reason, Flow.RETURN))
         if len(self.yielded) > yielded:
             self.yielded[yielded:] = []
             self.yielded_all = False
@@ -270,6 +273,7 @@ class Ways(Interpreter):
         """Run statements one after the other; how they end."""
         body = list(statements)
         for index, statement in enumerate(body):
+            late = len(self._late)
             self.session.step()
             self._gaps.append(None)
             try:
@@ -283,7 +287,14 @@ class Ways(Interpreter):
                 self._gaps.pop()
             if flow is not Flow.NEXT:
                 return flow
+            ended = [entry for entry in self._late[late:] if entry[0] is self.scope]
+            if ended and index + 1 < len(body):
+                return self._rest(statement, body[index + 1 :], *ended[-1])
         return Flow.NEXT
+
+    def _rest(self, node: ast.stmt, rest: list[ast.stmt], _: Scope, reason: str, left: Flow) -> Flow:
+        """Follow the rest of a block that may have been left."""
+        return self.either(self.undecided(node, reason), [lambda: self.run(rest), lambda: left])
 
     def known(self, test: ast.expr) -> bool | Undecided:
         """Whether a condition holds, or why that is not known."""
@@ -315,8 +326,7 @@ class Ways(Interpreter):
         flow = self.run(body)
         if flow is Flow.CONTINUE:
             flow = Flow.NEXT
-        if flow is Flow.NEXT:
-            del self._late[late:]
+        self._late[late:] = [entry for entry in self._late[late:] if entry[2] is not Flow.CONTINUE]
         return flow
 
     def ends_in_doubt(self, again: Callable[[], Any]) -> None:
