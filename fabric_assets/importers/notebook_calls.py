@@ -2,7 +2,6 @@
 
 import ast
 import re
-import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,23 @@ from fabric_assets.importers.dag_project import DagCall, RunCall
 from fabric_assets.importers.errors import ImportFileError
 from fabric_assets.importers.git_folder import GitFolder
 from fabric_assets.importers.json_source import read_text
-from fabric_assets.importers.notebook_cells import Cell, read_cells
+from fabric_assets.importers.notebook_cells import read_cells
 from fabric_assets.importers.notebook_interpreter import NotebookInterpreter
 from fabric_assets.importers.notebook_values import ExitValue, Undecided, notebook_function, source
 from fabric_assets.importers.notebook_ways import NotebookEndsError
 from fabric_assets.importers.report import ImportReport, Remark
 from fabric_assets.importers.run_multiple import read_dag
+from fabric_assets.lineage.magics import CellSyntaxError, parse_cell, run_target
 from fabric_assets.lineage.plain import from_python
 from fabric_assets.lineage.session import BudgetExceededError
+from fabric_assets.lineage.source import Cell
 from fabric_assets.lineage.values import Const, Function, Mapping, Unknown
 
 _MAX_CALLS = 5_000
 _BUDGET = 150_000
 _MAX_STOPS = 3
 _MAX_INCLUDED = 20
-_OTHER_LANGUAGES = ("spark", "scala", "sparkr", "r", "csharp")
+_OTHER_LANGUAGES = ("scala", "r", "csharp")
 _STARTS = re.compile(r"notebook\s*\.\s*run(Multiple)?\s*\(")
 
 
@@ -79,27 +80,25 @@ class NotebookReader:
             self._report.change("notebook", text)
 
     def _cell(self, cell: Cell, prefix: str = "") -> None:
-        place = f"{prefix}{cell.place}"
-        if cell.language != "python":
-            if cell.language in _OTHER_LANGUAGES and _STARTS.search(cell.source):
-                self._report.miss(
-                    "notebook", f"calls in {cell.language} are not read, only those in Python", place
-                )
+        place = f"{prefix}cell {cell.number}" if cell.number else prefix.removesuffix(", ")
+        if cell.is_frozen or cell.language in _OTHER_LANGUAGES:
+            if _STARTS.search(cell.source):
+                why = "a frozen cell does not run, its calls are left out"
+                other = f"calls in {cell.language} are not read, only those in Python"
+                self._report.miss("notebook", why if cell.is_frozen else other, place)
             return
+        if cell.language != "python":
+            return
+        first_line = cell.first_line - 1
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it is not this program's source
-                tree = ast.parse(cell.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            line = cell.first_line + (getattr(error, "lineno", None) or 1)
-            where = f"{place}, line {line}" if place else f"line {line}"
+            tree = parse_cell(cell.source)
+        except CellSyntaxError as error:
+            where = f"{place}, line {first_line + error.line}".removeprefix(", ")
             self._report.miss("notebook", f"the cell is no valid Python and is left out: {error}", where)
             return
-        for line, (name, values) in cell.runs.items():
-            self._include(name, values, f"{place}, line {cell.first_line + line + 1}".removeprefix(", "))
-        self._trees.append((place, cell.first_line, tree))
+        self._trees.append((place, first_line, tree))
         try:
-            self._interpreter.run_cell(tree, place, cell.first_line)
+            self._interpreter.run_cell(tree, place, first_line)
         except (BudgetExceededError, RecursionError) as error:
             self._stop(tree, place, too_much=isinstance(error, BudgetExceededError))
         if cell.is_parameters and not prefix:
@@ -122,30 +121,33 @@ class NotebookReader:
             raise NotebookEndsError
         self._interpreter.forget(tree, gap, _BUDGET // 3)
 
-    def _include(self, name: str, values: str, where: str) -> None:
+    def include(self, target: str, where: str) -> None:
         """Work through the notebook that ``%run`` names, with the parameters that it is given."""
+        path, given = run_target(target)
+        name = path.rpartition("/")[2]
         item = self._folder.by_name("Notebook", name)
         content = item.content() if item is not None else None
         if content is None:
             text = f"%run {name}: the notebook is not beside this one, so what it defines is not known"
             self._report.miss("notebook", text, where)
             return
+        if given is None:
+            self._report.miss("notebook", f"%run {name}: its parameters are no plain values", where)
         if name in self._included or len(self._included) > _MAX_INCLUDED:
             return
         self._included.append(name)
-        names = self._interpreter.scope.names
         try:
-            given = ast.literal_eval(values) if values else {}
             cells = read_cells(content, read_text(content))
             is_set = not any(cell.is_parameters for cell in cells)
-            given = {str(key): from_python(value) for key, value in given.items()}
-            names.update(given if is_set else {})
-            for cell in cells:
-                self._cell(cell, f"{name}, ")
-                if cell.is_parameters and not is_set:
-                    names.update(given)
-                    is_set = True
-        except (ImportFileError, ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+            values = {key: from_python(value) for key, value in (given or {}).items()}
+            with self._interpreter.included():
+                self._interpreter.scope.names.update(values if is_set else {})
+                for cell in cells:
+                    self._cell(cell, f"{name}, ")
+                    if cell.is_parameters and not is_set:
+                        self._interpreter.scope.names.update(values)
+                        is_set = True
+        except (ImportFileError, RecursionError, MemoryError) as error:
             self._report.miss("notebook", f"%run {name}: {error}", where)
         except NotebookEndsError:
             pass

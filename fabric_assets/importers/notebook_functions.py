@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Collection
 
+from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL, UNKNOWN_CALL
 from fabric_assets.lineage.values import Bound, ClassValue, Const, Instance, Items, Mapping, Template
 from fabric_assets.lineage.words import words
 
@@ -35,7 +36,7 @@ COUNTING = words("builtins.len builtins.enumerate builtins.zip")
 
 def is_worked_out(name: str, keywords: Collection[str] = ()) -> bool:
     """Whether a function of Python, by its dotted name, is worked out."""
-    if name.startswith(("builtins.str.", "builtins.dict.fromkeys")):
+    if name.startswith(("builtins.str.", "builtins.dict.fromkeys")) or name == f"builtins.{RUN_CALL}":
         return True
     if name.startswith("builtins."):
         return name.removeprefix("builtins.") in _BUILTINS
@@ -50,7 +51,13 @@ def is_harmless(name: str) -> bool:
 
 def is_unknown_name(name: str) -> bool:
     """Whether a name that the notebook does not set is none of Python's either."""
-    return name.startswith("builtins.") and not is_worked_out(name) and not is_harmless(name)
+    known = is_worked_out(name) or is_harmless(name) or is_magic(name)
+    return name.startswith("builtins.") and not known
+
+
+def is_magic(name: str) -> bool:
+    """Whether this stands for a magic whose result is not known."""
+    return name in (f"builtins.{SQL_CALL}", f"builtins.{UNKNOWN_CALL}")
 
 
 def is_harmless_decorator(decorator: ast.expr) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from fabric_assets.importers.notebook_functions import (
     COUNTING,
     is_harmless,
+    is_magic,
     is_pool,
     is_unknown_name,
     is_worked_out,
@@ -28,9 +29,9 @@ from fabric_assets.importers.notebook_values import (
     size_of,
     source,
 )
-from fabric_assets.importers.notebook_ways import Calls, NotebookEndsError, Ways
+from fabric_assets.importers.notebook_ways import Calls, Ways
 from fabric_assets.lineage.classes import member
-from fabric_assets.lineage.interpreter import MAX_DEPTH, Flow
+from fabric_assets.lineage.interpreter import MAX_DEPTH, Flow, Interpreter
 from fabric_assets.lineage.operations import described
 from fabric_assets.lineage.values import (
     Bound,
@@ -74,23 +75,6 @@ class NotebookInterpreter(Ways):
         self.scope.names["__name__"] = Const("__main__")
         self._nodes: list[ast.Call] = []
 
-    def run_cell(self, tree: ast.Module, place: str, first_line: int) -> None:
-        """Execute a cell.
-
-        Args:
-            tree: its syntax tree.
-            place: the cell, for messages.
-            first_line: what to add to its line numbers, for messages.
-
-        Raises:
-            NotebookEndsError: the notebook ends in this cell.
-            BudgetExceededError: it computes too much.
-        """
-        self.start(place, first_line)
-        self._nodes = []
-        if self.run(tree.body) is Flow.EXIT:
-            raise NotebookEndsError
-
     def forget(self, tree: ast.AST, gap: Undecided, budget: int) -> None:
         """After a cell that was not worked out to its end: what it sets or changes is not known; start anew.
 
@@ -100,6 +84,7 @@ class NotebookInterpreter(Ways):
             budget: how much may be worked out behind it.
         """
         self.session.steps = self.session.max_steps - budget
+        self._late = []
         for part in ast.walk(tree):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store | ast.Del):
                 self.scope.names[part.id] = gap
@@ -186,6 +171,9 @@ class NotebookInterpreter(Ways):
 
     # -- calls
 
+    def _include(self, _: Interpreter, target: str) -> None:
+        self.calls.include(target, self.where(self._nodes[-1]))
+
     def called(self, function: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any | None:
         """The value of a call that starts a notebook or that is not worked out, ``None`` for all others."""
         node: ast.AST = self._nodes[-1] if self._nodes else ast.Pass(lineno=0)
@@ -251,6 +239,8 @@ class NotebookInterpreter(Ways):
             size = keywords.get("max_workers", arguments[0] if arguments else None)
             workers = size.value if isinstance(size, Const) and type(size.value) is int else None
             return Pool(list(self.calls.frontier), [], workers)
+        if is_magic(function.name):
+            return self.undecided(node, "it comes from a magic")
         if is_harmless(function.name):
             return self.undecided(node, f"{source(node)} is not worked out")
         if not is_worked_out(function.name, keywords):

@@ -33,6 +33,10 @@ class Calls(Protocol):
         """A function of ``notebookutils.notebook`` is called; gives what it returns."""
         ...
 
+    def include(self, target: str, where: str) -> None:
+        """A notebook is included by ``%run`` with this text behind it."""
+        ...
+
     def decided(self, taken: list[ast.stmt], other: list[ast.stmt], test: str) -> None:
         """Of two branches one is taken, as the test is decided."""
         ...
@@ -56,7 +60,7 @@ class Ways(Interpreter):
     """
 
     def __init__(self, calls: Calls, statements: dict[type, Callable[[Any, Any], Flow]], budget: int) -> None:
-        super().__init__(session_without_tables(budget), evaluate, statements, invoke, lambda *_: None)
+        super().__init__(session_without_tables(budget), evaluate, statements, invoke, self._include)
         self.calls = calls
         self.doubt: Undecided | None = None
         self.reasons: dict[Any, Undecided] = {}
@@ -70,16 +74,37 @@ class Ways(Interpreter):
         self._place, self._first_line = "", 0
         self._homes: dict[ast.AST, tuple[str, int]] = {}
 
-    def start(self, place: str, first_line: int) -> None:
-        """A cell begins: nothing is under way.
+    def run_cell(self, tree: ast.Module, place: str, first_line: int) -> None:
+        """Execute a cell.
 
         Args:
+            tree: its syntax tree.
             place: the cell, for messages.
             first_line: what to add to its line numbers, for messages.
+
+        Raises:
+            NotebookEndsError: the notebook ends in this cell.
+            BudgetExceededError: it computes too much.
         """
         self._place, self._first_line = place, first_line
-        self._condition = self.doubt = self._loop_in_doubt = None
-        self._late, self._gaps = [], []
+        if self.run(tree.body) is Flow.EXIT:
+            raise NotebookEndsError
+
+    @contextmanager
+    def included(self) -> Iterator[None]:
+        """Cells that run in this context are those of a notebook that ``%run`` includes."""
+        place, scope, stack = (self._place, self._first_line), self.enter(self.scope.root()), self.call_stack
+        self.call_stack = []
+        try:
+            yield
+        finally:
+            self.call_stack = stack
+            self.enter(scope)
+            self._place, self._first_line = place
+
+    def _include(self, _: Interpreter, target: str) -> None:
+        """A notebook is included by ``%run`` with this text behind it."""
+        raise NotImplementedError
 
     # -- for messages
 
@@ -162,14 +187,16 @@ class Ways(Interpreter):
         returned, yielded = len(self.returned), len(self.yielded)
         self._condition = gap.reason
         ends = []
-        for body in bodies:
-            self.calls.frontier = list(start)
-            flow = self._followed(body)
-            values = [value for _, value in self.returned[returned:]]
-            ends.append((flow, state.changes(), self.calls.frontier, values))
-            del self.returned[returned:]
-            state.restore()
-        self._condition = condition
+        try:
+            for body in bodies:
+                self.calls.frontier = list(start)
+                flow = self._followed(body)
+                values = [value for _, value in self.returned[returned:]]
+                ends.append((flow, state.changes(), self.calls.frontier, values))
+                del self.returned[returned:]
+                state.restore()
+        finally:
+            self._condition = condition
         self.yielded[yielded:] = [perhaps(value, gap) for value in self.yielded[yielded:]]
         going = [end for end in ends if end[0] not in (Flow.RAISE, Flow.EXIT)]
         if not going:

@@ -9,6 +9,7 @@ from typing import Any
 
 RUN_CALL = "__run_notebook__"
 SQL_CALL = "__run_sql__"
+UNKNOWN_CALL = "__unknown__"
 
 _TOKEN = re.compile(
     r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|'
@@ -106,7 +107,7 @@ def _without_magics(source: str) -> str:
             assigned = _ASSIGNED_MAGIC.fullmatch(line)
             if assigned:
                 sql = _SQL.match(assigned["magic"])
-                lines[number] = assigned["name"] + (_sql_call(sql) if sql else "__unknown__()")
+                lines[number] = assigned["name"] + (_sql_call(sql) if sql else f"{UNKNOWN_CALL}()")
     return "\n".join(lines)
 
 

@@ -135,6 +135,11 @@ def parse_notebook(name: str, path: str, data: bytes, workspace: str = "") -> No
     return NotebookSource(name, path, kernel, _default_of(metadata), cells, tuple(problems), workspace)
 
 
+def has_header(text: str) -> bool:
+    """Whether a text starts as a notebook does in Git's text format."""
+    return _HEADER.match(text) is not None
+
+
 def _kernel_of(metadata: dict[str, Any]) -> str:
     for group in ("kernel_info", "kernelspec"):
         values = metadata.get(group)

@@ -78,7 +78,7 @@ def test_what_is_not_python_is_reported_if_it_starts_notebooks(tmp_path: Path) -
     report = import_file(path).report
 
     assert [str(remark) for remark in report.unsupported] == [
-        "notebook: calls in spark are not read, only those in Python  (cell 2)"
+        "notebook: calls in scala are not read, only those in Python  (cell 2)"
     ]
 
 
@@ -116,6 +116,41 @@ def test_parameters_of_an_included_notebook_are_those_that_it_is_given(tmp_path:
         (folder / "notebook-content.py").write_text(text)
 
     assert list(import_file(tmp_path / "Main.Notebook").project.notebooks) == ["PROD_Load"]
+
+
+def test_an_included_notebook_runs_where_it_stands(tmp_path: Path) -> None:
+    sources = {
+        "Main": cells(f"{RUN}('First')\nname = 'A'\n%run Config\n{RUN}(name)"),
+        "Config": cells(f"{RUN}('Second')\nname = name + 'B'"),
+    }
+    for name, text in sources.items():
+        folder = tmp_path / f"{name}.Notebook"
+        folder.mkdir()
+        (folder / ".platform").write_text(f'{{"metadata": {{"type": "Notebook", "displayName": "{name}"}}}}')
+        (folder / "notebook-content.py").write_text(text)
+
+    notebooks = import_file(tmp_path / "Main.Notebook").project.notebooks
+
+    assert {name: entry.deps for name, entry in notebooks.items()} == {
+        "First": [],
+        "Second": ["First"],
+        "AB": ["Second"],
+    }
+
+
+def test_a_frozen_cell_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "notebook-content.py"
+    frozen = '\n# METADATA ********************\n\n# META {\n# META   "frozen": true\n# META }\n'
+    path.write_text(
+        cells(f"{RUN}('A')") + frozen + cells(f"{RUN}('B')").removeprefix("# Fabric notebook source\n")
+    )
+
+    result = import_file(path)
+
+    assert list(result.project.notebooks) == ["B"]
+    assert [str(remark) for remark in result.report.unsupported] == [
+        "notebook: a frozen cell does not run, its calls are left out  (cell 1)"
+    ]
 
 
 GREEDY = [
