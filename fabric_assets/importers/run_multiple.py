@@ -344,16 +344,17 @@ _LEFT_OUT = object()
 
 
 def _check_graph(dag: Dag, where: str) -> None:
-    names: dict[str, str] = {}
+    names: dict[str, Activity] = {}
     for activity in dag.activities:
-        other = names.setdefault(activity.name, activity.where)
-        if other != activity.where:
-            dag.problems.append(
-                Problem(
-                    activity.where,
-                    f"the name {activity.name!r} is taken by {other} already; names must be unique",
-                )
-            )
+        other = names.setdefault(activity.name, activity)
+        if other is activity:
+            continue
+        if activity.condition or other.condition:
+            text = f"its name is that of {other.where}, which may be there instead; what waits for it waits for this"
+            dag.gaps.append(Gap(activity.name, activity.where, text))
+            continue
+        text = f"the name {activity.name!r} is taken by {other.where} already; names must be unique"
+        dag.problems.append(Problem(activity.where, text))
     known = ", ".join(list(names)[:10]) + (", ..." if len(names) > 10 else "")
     for activity in dag.activities:
         for index, name in enumerate(activity.dependencies):
