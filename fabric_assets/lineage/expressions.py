@@ -255,6 +255,8 @@ def slice_limits(interpreter: Interpreter, node: ast.Slice) -> list[Any]:
 
 def _subscript(interpreter: Interpreter, node: ast.Subscript) -> Any:
     owner = interpreter.evaluate(node.value)
+    if isinstance(owner, Items) and not owner.complete and not interpreter.guesses:
+        return Unknown(described(node))  # there may be more in front
     if isinstance(node.slice, ast.Slice):
         bounds = slice_limits(interpreter, node.slice)
         return map_options(

@@ -193,19 +193,13 @@ def sliced(node: ast.Subscript, owner: Any, limits: tuple[Any, ...]) -> Any:
         )
     part = slice(*(limit.value for limit in limits))
     try:
-        if isinstance(owner, Items) and (owner.complete or _is_known_part(owner, part)):
+        if isinstance(owner, Items) and owner.complete:
             return Items(owner.items[part], kind=owner.kind)
         if isinstance(owner, Const) and isinstance(owner.value, str):
             return Const(owner.value[part], owner.overridable)
     except ValueError:
         pass
     return Unknown(described(node)) if not isinstance(owner, Frame) else owner
-
-
-def _is_known_part(owner: Items, part: slice) -> bool:
-    """Whether a slice takes only items that are known, of a list that may have more behind them."""
-    start, stop, step = part.start or 0, part.stop, part.step or 1
-    return stop is not None and start >= 0 and 0 <= stop <= len(owner.items) and step > 0
 
 
 def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
