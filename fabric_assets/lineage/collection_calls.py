@@ -7,6 +7,7 @@ from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, from_key, put
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.values import NO_GUARD, Const, Function, Items, Mapping, Unknown
+from fabric_assets.lineage.work import spend
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -28,18 +29,20 @@ def collection_method(
     if isinstance(owner, Mapping):
         return _mapping_method(interpreter, owner, name, arguments, keywords)
     first = arguments[0] if arguments else Unknown()
-    if name in ("append", "add", "appendleft", "put"):
-        if len(owner.items) < 5000:
-            owner.items.append(first)
+    if name == "appendleft":
+        owner.items.insert(0, first)
+        owner.shorten()
+        return Const(None)
+    if name in ("append", "add", "put"):
+        owner.add([first])
         return Const(None)
     if name in ("extend", "update"):
-        items, complete = interpreter.iterate(first)
-        owner.items.extend(items[:5000])
-        owner.complete = owner.complete and complete
+        owner.add(*interpreter.iterate(first))
         return Const(None)
     if name == "insert" and len(arguments) == 2:
         position = first.value if isinstance(first, Const) and isinstance(first.value, int) else 0
         owner.items.insert(position, arguments[1])
+        owner.shorten()
         return Const(None)
     if name == "copy":
         return Items(list(owner.items), owner.complete, owner.kind)
@@ -54,6 +57,7 @@ def collection_method(
         return one_of([(NO_GUARD, item) for item in owner.items])  # in a loop of unknown length: any of them
     if name in ("sort", "remove", "clear", "discard"):
         if name in ("remove", "discard"):
+            spend(len(owner.items) >> 4)
             owner.items = [item for item in owner.items if not _equal(item, first)]
         elif name == "clear" and not interpreter.session.branches:
             owner.items = []
@@ -79,9 +83,13 @@ def set_operated(operator: ast.operator, left: Items, right: Items) -> Items | N
 
 def _combined(left: Items, right: Items, name: str) -> Items:
     if name == "union":
-        return Items([*left.items, *right.items], left.complete and right.complete)
+        united = Items(list(left.items), left.complete)
+        united.add(right.items, right.complete)
+        return united
     if not right.complete:
         return Items(list(left.items), complete=False)
+
+    spend(len(left.items) * len(right.items) >> 4)
 
     def only(items: list[Any], others: list[Any], keep: bool) -> list[Any]:
         return [item for item in items if any(_equal(item, other) for other in others) == keep]
@@ -104,6 +112,7 @@ def _mapping_method(
     interpreter: "Interpreter", owner: Mapping, name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
     if name == "items":
+        spend(len(owner.entries) >> 2)
         return Items(
             [Items([from_key(k), v], kind="tuple") for k, v in owner.entries.items()], owner.complete
         )
@@ -116,11 +125,10 @@ def _mapping_method(
     if name == "update":
         for value in arguments:
             if isinstance(value, Mapping):
-                owner.entries.update(value.entries)
-                owner.complete = owner.complete and value.complete
+                owner.add(value.entries, value.complete)
             else:
                 owner.complete = False
-        owner.entries.update(keywords)
+        owner.add(keywords)
         return Const(None)
     is_certain = not interpreter.session.branches
     if name in ("get", "pop", "setdefault") and arguments:
@@ -152,5 +160,5 @@ def _entry(owner: Mapping, arguments: list[Any], *, stores: bool) -> Any:
         else:
             options.append((guard, default if owner.complete else Unknown()))
             if stores:
-                owner.entries[as_key(key)] = default
+                put(owner, key, default)
     return one_of(options)

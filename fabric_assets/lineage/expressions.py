@@ -7,7 +7,7 @@ from typing import Any
 from fabric_assets.lineage.calls import attribute, call
 from fabric_assets.lineage.classes import printed
 from fabric_assets.lineage.columns import Column
-from fabric_assets.lineage.interpreter import Interpreter
+from fabric_assets.lineage.interpreter import MAX_ITERATIONS, Interpreter
 from fabric_assets.lineage.objects import make_entry, operated_object
 from fabric_assets.lineage.operations import compared, described, element, operated, sliced
 from fabric_assets.lineage.plain import put, text_of
@@ -24,6 +24,7 @@ from fabric_assets.lineage.values import (
     concatenate,
     unwrapped,
 )
+from fabric_assets.lineage.work import spend
 
 _PREDEFINED = {
     "spark": "spark",
@@ -72,6 +73,8 @@ def _formatted(interpreter: Interpreter, node: ast.FormattedValue) -> Any:
         if isinstance(option, Const) and isinstance(how, Const):
             return format_value(option, str(how.value), node.conversion)
         text = text_of(option)
+        if not isinstance(how, Const):
+            text = Text((how if isinstance(how, Unknown) else Unknown(),))
         if isinstance(text, Text) and text.parts == (Unknown(),):
             return Text((Unknown(described(node.value)),))
         return text
@@ -186,8 +189,9 @@ def _dictionary(interpreter: Interpreter, node: ast.Dict) -> Any:
         if key_node is None:
             for _, option in options_of(value):
                 if isinstance(option, Mapping):
-                    made.entries.update(option.entries)
-                made.complete = made.complete and isinstance(option, Mapping) and option.complete
+                    made.add(option.entries, option.complete)
+                else:
+                    made.complete = False
             continue
         for _, key in options_of(interpreter.evaluate(key_node)):
             put(made, key, value)
@@ -209,6 +213,7 @@ def _call(interpreter: Interpreter, node: ast.Call) -> Any:
         if isinstance(argument, ast.Starred):
             items, whole = interpreter.iterate(interpreter.evaluate(argument.value))
             arguments += items if whole or items else [Unknown(described(argument.value))]
+            spend(len(arguments) >> 6)
         else:
             arguments.append(interpreter.evaluate(argument))
     keywords: dict[str, Any] = {}
@@ -283,7 +288,8 @@ def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add
         return True
     first, rest = generators[0], generators[1:]
     iterable = interpreter.evaluate(first.iter)
-    items, complete = interpreter.iterate(iterable)
+    items, whole = interpreter.iterate(iterable)
+    complete = whole
     if not items and not complete:
         # What the element does is seen, but there is no item of which anything is known.
         interpreter.assign(first.target, interpreter.element(iterable))
@@ -292,7 +298,8 @@ def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add
         probe: Callable[[], None] = add
         _generate(interpreter, rest, probe)
         return False
-    for item in items[:300]:
+    notes = interpreter.session.notes
+    for item in items[:MAX_ITERATIONS]:
         interpreter.assign(first.target, item)
         decisions = [_is_kept(interpreter, interpreter.evaluate(test)) for test in first.ifs]
         if False in decisions:
@@ -300,7 +307,8 @@ def _generate(interpreter: Interpreter, generators: list[ast.comprehension], add
         if None in decisions:
             complete = False
         complete = _generate(interpreter, rest, add) and complete
-    return complete and len(items) <= 300
+    interpreter.report_rest(notes, len(items), whole)
+    return complete and len(items) <= MAX_ITERATIONS
 
 
 def _is_kept(interpreter: Interpreter, test: Any) -> bool | None:

@@ -24,6 +24,7 @@ from fabric_assets.lineage.values import (
     Text,
     Unknown,
 )
+from fabric_assets.lineage.work import spend, weight_of
 
 MAX_ITERATIONS = 300
 MAX_DEPTH = 25
@@ -83,7 +84,9 @@ class Interpreter:
         self.session.step()
         if not self.pinned:
             self.session.line = self.first_line + node.lineno - 1
-        return self._evaluate(self, node)
+        value = self._evaluate(self, node)
+        spend(weight_of(value))
+        return value
 
     def invoke(self, function: Any, arguments: list[Any], keywords: dict[str, Any] | None = None) -> Any:
         """The value of a call that a library makes, such as that of a callback."""
@@ -246,6 +249,7 @@ class Interpreter:
         if number in taken:
             return bodies[min(taken[number], len(bodies) - 1)]()
         root = self.scope.root()
+        spend((len(self.scope.names) + len(root.names)) * len(bodies) >> 4)
         before, before_root = dict(self.scope.names), dict(root.names)
         views = dict(self.session.views)
         ends: list[tuple[int, Flow, dict[str, Any], dict[str, Any]]] = []
@@ -331,7 +335,25 @@ class Interpreter:
             found, whole = _items_of(option if own is None else own)
             items += found
             complete = complete and whole
+        spend(len(items) >> 6)
         return items, complete
+
+    def report_rest(self, notes: int, count: int, complete: bool) -> None:
+        """Report that a collection has items that were not followed, if following the others noted anything.
+
+        Args:
+            notes: of the session before.
+            count: of its items.
+            complete: it has no more than these.
+        """
+        if self.session.notes == notes:
+            return
+        if count > MAX_ITERATIONS:
+            self.session.gap(f"a loop over {count} items: only the first {MAX_ITERATIONS} are followed")
+        elif not complete:
+            self.session.gap(
+                "a loop over a collection of which not all items are known: only those that are known are followed"
+            )
 
     def enter(self, scope: Scope) -> Scope:
         """Make a scope current; the former one is returned."""
@@ -350,7 +372,7 @@ def _items_of(value: Any) -> tuple[list[Any], bool]:
         fields = [value.attributes.get(name, value.cls.lookup(name)) for name in value.cls.fields]
         return [Unknown() if part is None else part for part in fields], True
     if isinstance(value, Const) and isinstance(value.value, str):
-        return [Const(character) for character in value.value[:MAX_ITERATIONS]], True
+        return [Const(c) for c in value.value[:MAX_ITERATIONS]], len(value.value) <= MAX_ITERATIONS
     return [], False
 
 

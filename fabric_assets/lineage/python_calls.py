@@ -1,11 +1,12 @@
 """Builtins, collections and the standard library, as far as tables' names are built with them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, member, printed
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.inheritance import method_order
+from fabric_assets.lineage.interpreter import MAX_ITERATIONS
 from fabric_assets.lineage.plain import from_key, from_python, put, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of
 from fabric_assets.lineage.strings import may_be
@@ -23,6 +24,7 @@ from fabric_assets.lineage.values import (
     Text,
     Unknown,
 )
+from fabric_assets.lineage.work import spend
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -84,8 +86,8 @@ def call_builtin(
             interpreter.set_attribute(option, str(arguments[1].value), arguments[2])
         return Const(None)
     if name in ("next",) and arguments:
-        items, _ = interpreter.iterate(first)
-        return items[0] if items else Unknown()
+        items, complete = interpreter.iterate(first)
+        return items[0] if items and complete else Unknown()
     if name == "vars" and isinstance(first, Instance):
         return as_dictionary(first)
     if name in ("globals", "locals", "vars"):
@@ -195,6 +197,7 @@ def copied(interpreter: "Interpreter | None", name: str, value: Any) -> Any:
             complete = complete and whole
         elif isinstance(option, Const) and isinstance(option.value, str):
             items += [Const(character) for character in option.value[:300]]
+            complete = complete and len(option.value) <= 300
         elif isinstance(option, Frame) or interpreter is None:
             return option
         else:
@@ -216,13 +219,14 @@ def dictionary(interpreter: "Interpreter", first: Any, keywords: dict[str, Any])
                 put(made, *pair.items)
             else:
                 made.complete = False
-    made.entries.update(keywords)
+    made.add(keywords)
     return made
 
 
 def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     if name == "enumerate" and arguments:
         items, complete = interpreter.iterate(arguments[0])
+        spend(len(items) >> 2)
         start = keywords.get("start") or (arguments[1] if len(arguments) > 1 else Const(0))
         first = start.value if isinstance(start, Const) and isinstance(start.value, int) else 0
         return Items(
@@ -230,7 +234,8 @@ def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywo
         )
     if name == "zip":
         columns = [interpreter.iterate(argument) for argument in arguments]
-        rows = zip(*(items for items, _ in columns), strict=False)
+        rows = list(zip(*(items for items, _ in columns), strict=False))
+        spend(len(rows) >> 2)
         return Items([Items(list(row), kind="tuple") for row in rows], all(whole for _, whole in columns))
     if name == "map" and len(arguments) >= 2:
         return mapped(interpreter, arguments[0], arguments[1:])
@@ -257,8 +262,17 @@ def mapped(interpreter: "Interpreter", function: Any, iterables: list[Any]) -> A
     rows: Iterable[tuple[Any, ...]] = zip(
         *(items * length if len(items) == 1 and length > 1 else items for items, _ in columns), strict=False
     )
-    results = [interpreter.invoke(function, list(row)) for row in list(rows)[:300]]
-    return Items(results, all(whole for _, whole in columns))
+    return followed(interpreter, function, list(rows), all(whole for _, whole in columns))
+
+
+def followed(
+    interpreter: "Interpreter", function: Any, rows: Sequence[Sequence[Any]], complete: bool
+) -> Items:
+    """The results of calling a function for rows of arguments; ``complete``: there are no more rows."""
+    notes = interpreter.session.notes
+    results = [interpreter.invoke(function, list(row)) for row in rows[:MAX_ITERATIONS]]
+    interpreter.report_rest(notes, len(rows), complete)
+    return Items(results, complete and len(rows) <= MAX_ITERATIONS)
 
 
 def _run_callbacks(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> None:
