@@ -20,6 +20,7 @@ from fabric_assets.lineage.ipython_calls import run_magic, shell_call
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
 from fabric_assets.lineage.objects import attribute_of
 from fabric_assets.lineage.paths import path_attribute
+from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import call_builtin
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
@@ -49,6 +50,7 @@ from fabric_assets.lineage.values import (
     Text,
     Unknown,
     Writer,
+    concatenate,
     unwrapped,
 )
 from fabric_assets.lineage.widgets import outer_value
@@ -232,20 +234,11 @@ def _added_method(interpreter: Interpreter, owner: Any, name: str) -> Any | None
 
 
 def _format_text(owner: Text, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    parts: list[Any] = []
-    for part in owner.parts:
-        if isinstance(part, Unknown):
-            parts.append(part)
-            continue
-        formatted = format_method(Const(part), arguments, keywords)
-        parts += (
-            formatted.parts
-            if isinstance(formatted, Text)
-            else [formatted.value]
-            if isinstance(formatted, Const)
-            else [formatted]
-        )
-    return Text(tuple(parts))
+    formatted = (
+        part if isinstance(part, Unknown) else format_method(Const(part), arguments, keywords)
+        for part in owner.parts
+    )
+    return concatenate(text_of(part) for part in formatted)
 
 
 def _library(

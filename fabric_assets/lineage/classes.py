@@ -21,6 +21,7 @@ from fabric_assets.lineage.values import (
     Unknown,
 )
 from fabric_assets.lineage.words import words
+from fabric_assets.lineage.work import spend
 
 _ENUMERATIONS = words("Enum Flag")
 _VALUE_ENUMERATIONS = words("StrEnum IntEnum IntFlag ReprEnum")
@@ -179,6 +180,7 @@ def bound_to(interpreter: Interpreter, owner: Instance | ClassValue, found: Any 
 
 def as_dictionary(value: Instance) -> Mapping:
     """The fields of an object, as ``dataclasses.asdict`` gives them."""
+    spend(1)
     entries: dict[Any, Any] = {}
     if value.cls is not None:
         defaults = ((name, value.cls.lookup(name)) for name in value.cls.fields)

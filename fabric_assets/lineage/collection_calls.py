@@ -7,11 +7,11 @@ from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, from_key, put, to_python
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.values import NO_GUARD, Const, Function, Items, Mapping, Unknown, unwrapped
+from fabric_assets.lineage.work import spend
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
 
-_MAX_APPENDED = 5_000
 _SET_OPERATORS: dict[type, str] = {
     ast.Sub: "difference", ast.BitAnd: "intersection", ast.BitOr: "union", ast.BitXor: "symmetric_difference",
 }  # fmt: skip
@@ -28,26 +28,21 @@ def collection_method(
     if isinstance(owner, Mapping):
         return _mapping_method(interpreter, owner, name, arguments, keywords)
     first = arguments[0] if arguments else Unknown()
-    most = max(_MAX_APPENDED, interpreter.max_items)
-    if name in ("append", "add", "appendleft", "put"):
-        if len(owner.items) < most:
-            owner.items.append(first)
-        else:
-            owner.complete = False
-        if owner.kind == "set":
-            owner.items = as_set(owner.items).items
+    if name == "appendleft":
+        owner.items.insert(0, first)
+        owner.shorten()
+        return Const(None)
+    if name in ("append", "add", "put"):
+        _added(owner, [first], True)
         return Const(None)
     if name in ("extend", "update"):
-        items, complete = interpreter.iterate(first)
-        owner.items.extend(items[:most])
-        owner.complete = owner.complete and complete and len(items) <= most
-        if owner.kind == "set":
-            owner.items = as_set(owner.items).items
+        _added(owner, *interpreter.iterate(first))
         return Const(None)
     if name == "insert" and len(arguments) == 2:
         position = first.value if isinstance(first, Const) and isinstance(first.value, int) else None
         owner.items.insert(position or 0, arguments[1])
         owner.complete = owner.complete and (position is not None or interpreter.guesses)
+        owner.shorten()
         return Const(None)
     if name == "copy":
         return Items(list(owner.items), owner.complete, owner.kind)
@@ -61,6 +56,7 @@ def collection_method(
     if name in ("pop", "popleft", "get") and owner.items and owner.complete:
         return one_of([(NO_GUARD, item) for item in owner.items])  # in a loop of unknown length: any of them
     if name in ("remove", "discard"):
+        spend(len(owner.items) >> 4)
         found = [equal(item, first) for item in owner.items]
         if True in found:
             del owner.items[found.index(True)]
@@ -89,6 +85,12 @@ def collection_method(
     if name in ("union", "intersection", "difference", "symmetric_difference"):
         return _set_operation(interpreter, owner, name, arguments)
     return Unknown()
+
+
+def _added(owner: Items, items: list[Any], complete: bool) -> None:
+    owner.add(items, complete)
+    if owner.kind == "set":
+        owner.items = as_set(owner.items).items
 
 
 def _popped(interpreter: "Interpreter", owner: Items, name: str, arguments: list[Any]) -> Any:
@@ -155,6 +157,8 @@ def _combined(left: Items, right: Items, name: str) -> Items:
     if not right.complete:
         return Items(list(left.items), complete=False, kind="set")
 
+    spend(len(left.items) * len(right.items) >> 4)
+
     def only(items: list[Any], others: list[Any], keep: bool) -> list[Any]:
         return [item for item in items if any(equal(item, other) for other in others) == keep]
 
@@ -184,6 +188,7 @@ def _mapping_method(
     interpreter: "Interpreter", owner: Mapping, name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
     if name == "items":
+        spend(len(owner.entries) >> 2)
         return Items(
             [Items([from_key(k), v], kind="tuple") for k, v in owner.entries.items()], owner.complete
         )
@@ -196,9 +201,8 @@ def _mapping_method(
     if name == "update":
         for value in arguments:
             added = entries_of(interpreter, value)
-            owner.entries.update(added.entries)
-            owner.complete = owner.complete and added.complete
-        owner.entries.update(keywords)
+            owner.add(added.entries, added.complete)
+        owner.add(keywords)
         return Const(None)
     is_certain = not interpreter.session.branches
     if name in ("get", "pop", "setdefault") and arguments:
@@ -248,5 +252,5 @@ def _entry(owner: Mapping, arguments: list[Any], *, stores: bool) -> Any:
         else:
             options.append((guard, default if owner.complete else Unknown()))
             if stores:
-                owner.entries[as_key(key)] = default
+                put(owner, key, default)
     return one_of(options)

@@ -12,6 +12,7 @@ from sqlglot.errors import SqlglotError
 from fabric_assets.lineage.frames import NO_SOURCES, Frame, Sources
 from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.values import Const, Items, Unknown
+from fabric_assets.lineage.work import spend
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,24 @@ class Column:
         return found
 
 
-def _flat(parts: Iterable[Any]) -> Iterable[Any]:
+def _flat(parts: Iterable[Any], seen: set[int] | None = None) -> Iterable[Any]:
+    """The parts, those of a list in place of it; a list that comes again adds nothing."""
+    seen = set() if seen is None else seen
     for part in parts:
         for _, option in options_of(part):
-            if isinstance(option, Items):
-                yield from _flat(option.items)
-            else:
+            if not isinstance(option, Items):
                 yield option
+            elif id(option) not in seen:
+                seen.add(id(option))
+                spend(len(option.items) >> 3)
+                yield from _flat(option.items, seen)
 
 
 def _by_alias(frame: Frame, alias: str, depth: int = 0) -> Frame | None:
     if frame.alias.lower() == alias.lower():
         return frame
     if depth < 5:
+        spend(len(frame.inputs))
         for entry in frame.inputs:
             found = _by_alias(entry, alias, depth + 1)
             if found is not None:

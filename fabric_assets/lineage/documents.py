@@ -12,9 +12,13 @@ import yaml  # type: ignore[import-untyped]
 
 from fabric_assets.lineage.plain import from_python, to_python
 from fabric_assets.lineage.values import Const, Unknown
+from fabric_assets.lineage.work import spend
 
 MAX_DOCUMENT = 100_000
 """Longer texts (characters) are not read."""
+
+MAX_YAML = 20_000
+"""Nor is longer YAML: its reader is slow."""
 
 # An alias in YAML can stand for a structure that is larger than any memory.
 _YAML_ALIAS = re.compile(r"(?:^|[\s\[{,:-])[&*]\w", re.MULTILINE)
@@ -57,12 +61,14 @@ def rows_of_text(text: Any, options: dict[str, Any], *, with_names: bool) -> Any
 
 @lru_cache(maxsize=64)
 def _loaded(reader: str, text: str) -> Any:
+    is_yaml = reader.startswith("yaml.")
+    spend(2 * len(text) if is_yaml and len(text) <= MAX_YAML else len(text) >> 4)
     if reader == "json.loads":
         return json.loads(text)
     if reader == "tomllib.loads":
         return tomllib.loads(text)
     if reader == "ast.literal_eval":
         return ast.literal_eval(text.strip())
-    if _YAML_ALIAS.search(text):
-        raise ValueError("YAML with aliases")
+    if len(text) > MAX_YAML or _YAML_ALIAS.search(text):
+        raise ValueError("long YAML, or YAML with aliases")
     return yaml.safe_load(text)

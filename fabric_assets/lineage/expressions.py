@@ -26,6 +26,7 @@ from fabric_assets.lineage.values import (
     concatenate,
     unwrapped,
 )
+from fabric_assets.lineage.work import spend
 
 _PREDEFINED = {
     "spark": "spark",
@@ -74,6 +75,8 @@ def _formatted(interpreter: Interpreter, node: ast.FormattedValue) -> Any:
         if isinstance(option, Const) and isinstance(how, Const):
             return format_value(option, str(how.value), node.conversion)
         text = text_of(option)
+        if not isinstance(how, Const):
+            text = Text((how if isinstance(how, Unknown) else Unknown(),))
         if isinstance(text, Text) and text.parts == (Unknown(),):
             return Text((Unknown(described(node.value)),))
         return text
@@ -205,8 +208,9 @@ def _dictionary(interpreter: Interpreter, node: ast.Dict) -> Any:
         if key_node is None:
             for _, option in options_of(value):
                 if isinstance(option, Mapping):
-                    made.entries.update(option.entries)
-                made.complete = made.complete and isinstance(option, Mapping) and option.complete
+                    made.add(option.entries, option.complete)
+                else:
+                    made.complete = False
             continue
         for _, key in options_of(interpreter.evaluate(key_node)):
             put(made, key, value)
@@ -228,6 +232,7 @@ def _call(interpreter: Interpreter, node: ast.Call) -> Any:
         if isinstance(argument, ast.Starred):
             items, whole = interpreter.iterate(interpreter.evaluate(argument.value))
             arguments += items if whole or items else [Unknown(described(argument.value))]
+            spend(len(arguments) >> 6)
         else:
             arguments.append(interpreter.evaluate(argument))
     keywords: dict[str, Any] = {}
@@ -327,8 +332,10 @@ def _generate(
         return True
     first, rest = generators[0], generators[1:]
     iterable = interpreter.evaluate(first.iter)
-    items, complete = interpreter.iterate(iterable)
+    items, whole = interpreter.iterate(iterable)
+    complete = whole
     has_unknown = not complete and not (items and interpreter.guesses)
+    notes = interpreter.session.notes
     for item in items[: interpreter.max_items]:
         value, doubtful = interpreter.item_of(item)
         interpreter.assign(first.target, value)
@@ -341,10 +348,12 @@ def _generate(
         if None in decisions:
             test = tests[decisions.index(None)]
             with interpreter.in_doubt(test):
-                whole = _generate(interpreter, rest, add, test)
-            complete = complete and whole and not interpreter.guesses
+                known = _generate(interpreter, rest, add, test)
+            complete = complete and known and not interpreter.guesses
         else:
             complete = _generate(interpreter, rest, add, undecided) and complete
+    if items:
+        interpreter.report_rest(notes, len(items), whole)
     if has_unknown:  # what the element does is seen, but nothing is known of the item
         with interpreter.in_doubt(iterable):
             interpreter.assign(first.target, interpreter.element(iterable))

@@ -10,6 +10,7 @@ from fabric_assets.lineage.possibilities import options_of
 from fabric_assets.lineage.storage import write_table, write_target
 from fabric_assets.lineage.values import Bound, Const, Items, Lib, Mapping, TableWriter, Unknown, Writer
 from fabric_assets.lineage.words import words
+from fabric_assets.lineage.work import spend
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -157,13 +158,17 @@ def frame_method(
 def frames_in(value: Any) -> list[Frame]:
     """The dataframes that a value is or holds."""
     found: list[Frame] = []
-    for _, option in options_of(value):
-        if isinstance(option, Frame):
-            found.append(option)
-        elif isinstance(option, Items):
-            found += [frame for item in option.items[:100] for frame in frames_in(item)]
-        elif isinstance(option, Mapping):
-            found += [frame for item in list(option.entries.values())[:100] for frame in frames_in(item)]
+    seen: set[int] = set()
+    rest = [value]
+    while rest:
+        for _, option in options_of(rest.pop()):
+            if isinstance(option, Frame):
+                found.append(option)
+            elif isinstance(option, Items | Mapping) and id(option) not in seen:
+                seen.add(id(option))
+                parts = option.items if isinstance(option, Items) else list(option.entries.values())
+                spend(len(parts) >> 3)
+                rest += reversed(parts)
     return found
 
 

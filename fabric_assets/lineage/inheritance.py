@@ -7,6 +7,7 @@ from typing import Any
 from fabric_assets.lineage.classes import bound_to
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.values import Bound, ClassValue, Instance, Lib, Super, Unknown
+from fabric_assets.lineage.work import spend
 
 
 def superclass(interpreter: Interpreter, arguments: Sequence[Any]) -> Any:
@@ -41,10 +42,21 @@ def super_attribute(interpreter: Interpreter, value: Super, name: str) -> Any:
     return Lib("builtins.object.__new__") if name == "__new__" else Bound(Unknown(), name)
 
 
-def method_order(cls: ClassValue) -> list[ClassValue]:
-    """The class and its bases in the order in which Python looks for attributes (C3)."""
+def method_order(
+    cls: ClassValue, known: dict[ClassValue, list[ClassValue]] | None = None
+) -> list[ClassValue]:
+    """The class and its bases in the order in which Python looks for attributes (C3).
+
+    Args:
+        cls: the class.
+        known: orders of bases that were found already.
+    """
+    known = {} if known is None else known
+    if cls in known:
+        return known[cls]
+    spend(1)
     bases = [base for base in cls.bases if isinstance(base, ClassValue)]
-    sequences = [method_order(base) for base in bases] + [bases]
+    sequences = [list(method_order(base, known)) for base in bases] + [bases]
     order = [cls]
     while any(sequences):
         for sequence in filter(None, sequences):
@@ -55,4 +67,5 @@ def method_order(cls: ClassValue) -> list[ClassValue]:
             break  # Python refuses such a class
         order.append(head)
         sequences = [[entry for entry in sequence if entry is not head] for sequence in sequences]
+    known[cls] = order
     return order

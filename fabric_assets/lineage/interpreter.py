@@ -25,6 +25,7 @@ from fabric_assets.lineage.values import (
     Text,
     Unknown,
 )
+from fabric_assets.lineage.work import spend, weight_of
 
 MAX_DEPTH = 25
 _MAX_CHARACTERS = 5_000
@@ -92,7 +93,9 @@ class Interpreter:
         self.session.step()
         if not self.pinned:
             self.session.line = self.first_line + node.lineno - 1
-        return self._evaluate(self, node)
+        value = self._evaluate(self, node)
+        spend(weight_of(value))
+        return value
 
     def invoke(self, function: Any, arguments: list[Any], keywords: dict[str, Any] | None = None) -> Any:
         """The value of a call that a library makes, such as that of a callback."""
@@ -290,6 +293,7 @@ class Interpreter:
         if number in taken:
             return bodies[min(taken[number], len(bodies) - 1)]()
         root = self.scope.root()
+        spend((len(self.scope.names) + len(root.names)) * len(bodies) >> 4)
         before, before_root = dict(self.scope.names), dict(root.names)
         views = dict(self.session.views)
         ends: list[tuple[int, Flow, dict[str, Any], dict[str, Any]]] = []
@@ -375,7 +379,25 @@ class Interpreter:
             found, whole = _items_of(option if own is None else own)
             items += found
             complete = complete and whole
+        spend(len(items) >> 6)
         return items, complete
+
+    def report_rest(self, notes: int, count: int, complete: bool) -> None:
+        """Report that a collection has items that were not followed, if following the others noted anything.
+
+        Args:
+            notes: of the session before.
+            count: of its items.
+            complete: it has no more than these.
+        """
+        if self.session.notes == notes:
+            return
+        if count > self.max_items:
+            self.session.gap(f"a loop over {count} items: only the first {self.max_items} are followed")
+        elif not complete:
+            self.session.gap(
+                "a loop over a collection of which not all items are known: only those that are known are followed"
+            )
 
     def enter(self, scope: Scope) -> Scope:
         """Make a scope current; the former one is returned."""

@@ -42,7 +42,7 @@ def make_entry(interpreter: Interpreter, owner: Any, key: Any) -> None:
         for _, one in options_of(key):
             known = as_key(one)
             if known is not NO_KEY and known not in option.entries:
-                option.entries[known] = interpreter.invoke(option.factory, [])
+                option.add({known: interpreter.invoke(option.factory, [])})
 
 
 def attribute_of(interpreter: Interpreter, owner: Any, name: str) -> Any | None:

@@ -10,10 +10,11 @@ from fabric_assets.lineage.classes import compared_members
 from fabric_assets.lineage.collection_calls import equal, set_operated
 from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, text_of, to_python
+from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, from_python, text_of, to_python
 from fabric_assets.lineage.possibilities import one_of
 from fabric_assets.lineage.strings import format_percent, may_be
 from fabric_assets.lineage.values import (
+    MAX_ITEMS,
     MAX_TEXT,
     Bound,
     ClassValue,
@@ -28,6 +29,7 @@ from fabric_assets.lineage.values import (
     is_overridable,
     unwrapped,
 )
+from fabric_assets.lineage.work import spend
 
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -79,22 +81,35 @@ def operated(node: ast.BinOp, left: Any, right: Any) -> Any:
     if isinstance(node.op, ast.Div) and is_text[0] and (is_text[1] or isinstance(right, Unknown)):
         return concatenate([text_of(left), Const("/"), _with_reason(right, node.right)])  # pathlib
     if isinstance(node.op, ast.Add) and isinstance(left, Items) and isinstance(right, Items):
-        return Items([*left.items, *right.items], left.complete and right.complete, left.kind)
+        joined = Items(list(left.items), left.complete, left.kind)
+        joined.add(right.items, right.complete)
+        return joined
     if isinstance(node.op, ast.Add) and (isinstance(left, Items) or isinstance(right, Items)):
         known = left if isinstance(left, Items) else right
         return Items(list(known.items), complete=False)
     if isinstance(left, Items) and isinstance(right, Items):
         return set_operated(node.op, left, right) or Unknown(described(node))
     if isinstance(node.op, ast.BitOr) and isinstance(left, Mapping) and isinstance(right, Mapping):
-        return Mapping({**left.entries, **right.entries}, left.complete and right.complete)
-    if isinstance(node.op, ast.Mult) and isinstance(left, Items) and isinstance(right, Const):
-        times = right.value if isinstance(right.value, int) else 1
-        return (
-            Items(left.items * times) if 0 <= times * len(left.items) <= 1000 else Items([], complete=False)
-        )
+        united = Mapping(dict(left.entries), left.complete)
+        united.add(right.entries, right.complete)
+        return united
+    if isinstance(node.op, ast.Mult) and (isinstance(left, Items) or isinstance(right, Items)):
+        return _repeated(node, *((left, right) if isinstance(left, Items) else (right, left)))
     if isinstance(left, Const) and isinstance(right, Const):
         return _computed(node, left, right)
     return Unknown(described(node))
+
+
+def _repeated(node: ast.BinOp, owner: Items, times: Any) -> Any:
+    """The items so many times."""
+    if not isinstance(times, Const) or not isinstance(times.value, int):
+        return Unknown(described(node))
+    count = max(times.value, 0)
+    # Of more than this nothing is known but the first ones.
+    most = MAX_ITEMS // max(len(owner.items), 1) + 1
+    is_empty = not owner.items and owner.complete
+    items = owner.items * min(count, most)
+    return Items(items, count == 0 or is_empty or (owner.complete and count <= most), owner.kind)
 
 
 def _with_reason(value: Any, node: ast.expr) -> Const | Text:
@@ -110,7 +125,7 @@ def _computed(node: ast.BinOp, left: Const, right: Const) -> Any:
     if function is None or is_big or (isinstance(node.op, ast.Mult) and _repeats(a, b) > MAX_TEXT):
         return Unknown(described(node))
     try:
-        return Const(function(a, b), left.overridable or right.overridable)
+        return from_python(function(a, b), left.overridable or right.overridable)
     except (TypeError, ValueError, ArithmeticError):
         return Unknown(described(node))
 
@@ -168,6 +183,7 @@ def _contains(container: Any, wanted: Const) -> bool | None:
             return True
         return False if container.complete else None
     if isinstance(container, Items):
+        spend(len(container.items) >> 4)
         found = [equal(item, wanted) for item in container.items]
         return True if True in found else False if container.complete and None not in found else None
     return None
@@ -222,8 +238,7 @@ def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
         return owner.entries[found] if found is not NO_KEY else Unknown(described(node))
     if isinstance(key, Const):
         if isinstance(owner, Items) and isinstance(key.value, int):
-            exact = owner.complete or key.value >= 0
-            if exact and -len(owner.items) <= key.value < len(owner.items):
+            if owner.complete and -len(owner.items) <= key.value < len(owner.items):
                 return owner.items[key.value]
         elif isinstance(owner, Const) and isinstance(owner.value, str) and isinstance(key.value, int):
             if -len(owner.value) <= key.value < len(owner.value):

@@ -1,11 +1,13 @@
 """Plain Python values as abstract values, and those that are keys of dictionaries."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import islice
 from typing import Any
 
 from fabric_assets.lineage.values import (
+    MAX_ITEMS,
+    MAX_TEXT,
+    VERY_LONG,
     Const,
     Instance,
     Items,
@@ -15,9 +17,10 @@ from fabric_assets.lineage.values import (
     is_empty_parameter,
     unwrapped,
 )
+from fabric_assets.lineage.work import spend
 
 _MAX_UNKNOWN_KEYS = 50
-_MAX_PARTS = 100_000  # of a value of which all is needed
+_MAX_PARTS = 50_000  # of a value of which all is needed
 
 NO_KEY = object()
 """No key of a dictionary that is known."""
@@ -45,12 +48,13 @@ def put(mapping: Mapping, key: Any, value: Any) -> None:
     """Store a value in a dictionary, also under a key that is not known."""
     known = as_key(key)
     if known is not NO_KEY:
-        mapping.entries[known] = value
+        mapping.add({known: value})
         return
     mapping.complete = False
+    spend(len(mapping.entries) >> 4)
     held = sum(isinstance(entry, UnknownKey) for entry in mapping.entries)
     if held < _MAX_UNKNOWN_KEYS and not any(entry is value for entry in mapping.entries.values()):
-        mapping.entries[UnknownKey(key)] = value
+        mapping.add({UnknownKey(key): value})
 
 
 def from_key(key: Any) -> Any:
@@ -75,11 +79,17 @@ def find_entry(mapping: Mapping, value: Any) -> Any:
 def from_python(value: Any, overridable: bool = False) -> Any:
     """The abstract value of a plain Python value."""
     if isinstance(value, dict):
-        return Mapping({key: from_python(item, overridable) for key, item in value.items()})
+        spend(len(value) >> 3)
+        entries = islice(value.items(), MAX_ITEMS)
+        made = {key: from_python(item, overridable) for key, item in entries}
+        return Mapping(made, complete=len(value) <= MAX_ITEMS)
     if isinstance(value, list | tuple | set | frozenset):
+        spend(len(value) >> 3)
         ordered = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-        items = [from_python(item, overridable) for item in ordered]
-        return Items(items, kind=type(value).__name__.removeprefix("frozen"))
+        items = [from_python(item, overridable) for item in islice(ordered, MAX_ITEMS)]
+        return Items(items, len(value) <= MAX_ITEMS, type(value).__name__.removeprefix("frozen"))
+    if isinstance(value, str | bytes) and len(value) > MAX_TEXT:
+        return Unknown(VERY_LONG)
     return Const(value, overridable)
 
 
@@ -89,15 +99,33 @@ def to_python(value: Any) -> Any:
     Raises:
         ValueError: a part of it is not known, or it is very large.
     """
-    return _to_python(value, count(1))
+    parts = _Parts()
+    try:
+        return _to_python(value, parts)
+    except RecursionError as error:  # a collection that holds itself, for one
+        raise ValueError("nested too deeply") from error
+    finally:
+        spend(parts.count >> 3)
 
 
-def _to_python(value: Any, parts: Iterator[int]) -> Any:
+class _Parts:
+    """Counts the parts of a value: one that holds another many times is much larger than it looks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, count: int) -> None:
+        self.count += count
+        if self.count > _MAX_PARTS:
+            raise ValueError("very large")
+
+
+def _to_python(value: Any, parts: _Parts) -> Any:
     value = unwrapped(value)
     if isinstance(value, Const):
+        parts.add(1 + (len(value.value) >> 6 if isinstance(value.value, str | bytes) else 0))
         return value.value
-    if next(parts) > _MAX_PARTS:
-        raise ValueError("very large")
+    parts.add(1)
     if isinstance(value, Items) and value.complete:
         items = [_to_python(item, parts) for item in value.items]
         if value.kind == "set":
@@ -107,7 +135,7 @@ def _to_python(value: Any, parts: Iterator[int]) -> Any:
                 raise ValueError("not a constant") from error
         return tuple(items) if value.kind == "tuple" else items
     if isinstance(value, Mapping) and value.complete:
-        return {_to_python(from_key(key), parts): _to_python(v, parts) for key, v in value.entries.items()}
+        return {_to_python(from_key(k), parts): _to_python(v, parts) for k, v in value.entries.items()}
     raise ValueError("not a constant")
 
 
@@ -121,11 +149,13 @@ def text_of(value: Any) -> Const | Text:
             return Text((Unknown("a parameter whose value here is empty"),))
         if isinstance(value.value, str):
             return value
-        return Const(str(value.value), value.overridable)
-    if isinstance(value, Items | Mapping):
+    if isinstance(value, Const | Items | Mapping):
         try:
-            has_order = not isinstance(value, Items) or value.kind != "set" or len(value.items) < 2
-            return Const(str(to_python(value))) if has_order else Text((Unknown(),))
+            if isinstance(value, Items) and value.kind == "set" and len(value.items) > 1:
+                return Text((Unknown(),))  # sets have no order
+            text = str(to_python(value))
         except ValueError:
             return Text((Unknown(),))
+        is_overridable = isinstance(value, Const) and value.overridable
+        return Const(text, is_overridable) if len(text) <= MAX_TEXT else Text((Unknown(VERY_LONG),))
     return Text((value if isinstance(value, Unknown) else Unknown(),))

@@ -17,6 +17,7 @@ from fabric_assets.lineage.values import (
     Unknown,
     is_empty_parameter,
 )
+from fabric_assets.lineage.work import spend
 
 MAX_OPTIONS = 64
 """So many possible values are followed; with more the value counts as unknown."""
@@ -44,6 +45,7 @@ def one_of(options: Sequence[tuple[Guard, Any]]) -> Any:
                 flat.append((guard | inner, option))
     merged: list[tuple[Guard, Any]] = []
     for guard, value in flat:
+        spend(len(merged) >> 3)
         for position, (other_guard, other) in enumerate(merged):
             if same(other, value):
                 merged[position] = (guard & other_guard, other)
@@ -90,6 +92,8 @@ def map_options(function: Callable[..., Any], values: Sequence[Any], path: dict[
     results: list[tuple[Guard, Any]] = []
     active = path.items()
     for count, combination in enumerate(product(*(options_of(value) for value in values))):
+        if count % 4 == 0:
+            spend(1)
         if count >= 16 * MAX_OPTIONS or len(results) > MAX_OPTIONS:
             return Unknown(f"a value with more than {MAX_OPTIONS} possibilities")
         guard: Guard = NO_GUARD
@@ -99,6 +103,7 @@ def map_options(function: Callable[..., Any], values: Sequence[Any], path: dict[
             guard |= part
         else:
             if compatible(guard, active):
+                spend(2)
                 results.append((guard, function(*(value for _, value in combination))))
     return one_of(results)
 

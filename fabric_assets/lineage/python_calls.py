@@ -1,5 +1,6 @@
 """Builtins, collections and the standard library, as far as tables' names are built with them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, member, printed
@@ -23,6 +24,7 @@ from fabric_assets.lineage.values import (
     Text,
     Unknown,
 )
+from fabric_assets.lineage.work import spend
 
 if TYPE_CHECKING:
     from fabric_assets.lineage.interpreter import Interpreter
@@ -85,8 +87,8 @@ def call_builtin(
             interpreter.set_attribute(option, str(arguments[1].value), arguments[2])
         return Const(None)
     if name in ("next",) and arguments:
-        items, _ = interpreter.iterate(first)
-        return items[0] if items else Unknown()
+        items, complete = interpreter.iterate(first)
+        return items[0] if items and complete else Unknown()
     if name == "vars" and isinstance(first, Instance):
         return as_dictionary(first)
     if name in ("globals", "locals", "vars"):
@@ -218,13 +220,14 @@ def copied(interpreter: "Interpreter", name: str, value: Any) -> Any:
 def dictionary(interpreter: "Interpreter", first: Any, keywords: dict[str, Any]) -> Any:
     """The value of ``dict(...)``."""
     result = Mapping({}) if first is None else entries_of(interpreter, first)
-    result.entries.update(keywords)
+    result.add(keywords)
     return result
 
 
 def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     if name == "enumerate" and arguments:
         items, complete = interpreter.iterate(arguments[0])
+        spend(len(items) >> 2)
         start = keywords.get("start") or (arguments[1] if len(arguments) > 1 else Const(0))
         first = start.value if isinstance(start, Const) and isinstance(start.value, int) else 0
         return Items(
@@ -232,7 +235,8 @@ def _combined(interpreter: "Interpreter", name: str, arguments: list[Any], keywo
         )
     if name == "zip":
         columns = [interpreter.iterate(argument) for argument in arguments]
-        rows = zip(*(items for items, _ in columns), strict=False)
+        rows = list(zip(*(items for items, _ in columns), strict=False))
+        spend(len(rows) >> 2)
         return Items([Items(list(row), kind="tuple") for row in rows], all(whole for _, whole in columns))
     if name == "map" and len(arguments) >= 2:
         return mapped(interpreter, arguments[0], arguments[1:])
@@ -266,8 +270,17 @@ def mapped(interpreter: "Interpreter", function: Any, iterables: list[Any]) -> A
     rows: list[tuple[Any, ...]] = list(
         zip(*(items * length if len(items) == 1 else items for items, _ in columns), strict=False)
     )
+    return followed(interpreter, function, rows, all(whole for _, whole in columns))
+
+
+def followed(
+    interpreter: "Interpreter", function: Any, rows: Sequence[Sequence[Any]], complete: bool
+) -> Items:
+    """The results of calling a function for rows of arguments; ``complete``: there are no more rows."""
+    notes = interpreter.session.notes
     results = [interpreter.invoke(function, list(row)) for row in rows[: interpreter.max_items]]
-    return Items(results, all(whole for _, whole in columns) and len(rows) <= interpreter.max_items)
+    interpreter.report_rest(notes, len(rows), complete)
+    return Items(results, complete and len(rows) <= interpreter.max_items)
 
 
 def _run_callbacks(interpreter: "Interpreter", arguments: list[Any], keywords: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from fabric_assets.lineage.tables import (
     split_name,
 )
 from fabric_assets.lineage.values import Const, Text, Unknown, reason_of, unwrapped
+from fabric_assets.lineage.work import use_meter
 
 MAX_STEPS = 150_000
 MAX_SQL_CHARACTERS = 1_500_000
@@ -48,6 +49,7 @@ class Session:
         defaults: default values of widgets, by name.
         branches: the branches that are being followed.
         max_steps: how much work is done.
+        notes: how often something was noted.
     """
 
     resolver: NameResolver
@@ -73,29 +75,33 @@ class Session:
     line: int = 0
     inside: list[str] = field(default_factory=list)
     mute_reads: int = 0
+    notes: int = 0
     steps: int = 0
     max_steps: int = MAX_STEPS
     sql_characters: int = 0
     sql_depth: int = 0
 
-    def step(self) -> None:
-        """Count a unit of work.
+    def step(self, count: int = 1) -> None:
+        """Count units of work; what ``spend`` counts from now on is of this notebook as well.
 
         Raises:
             BudgetExceededError: it was the last one.
         """
-        self.steps += 1
+        use_meter(self)
+        self.steps += count
         if self.steps > self.max_steps:
             raise BudgetExceededError(f"the analysis was stopped after {self.max_steps:,} steps")
 
     def gap(self, reason: str) -> None:
         """Note that something cannot be decided here."""
+        self.notes += 1
         if self.inside:
             reason = f"in {self.inside[-1]}: {reason}"
         self.gaps.setdefault(Unresolved(self.cell, self.line, reason))
 
     def call(self, notebook: str) -> None:
         """Note that a notebook is run; its folder is left out, as names are unique in a workspace."""
+        self.notes += 1
         self.calls.setdefault(notebook.strip().rpartition("/")[2])
 
     def read(self, table: Table) -> Frame:
@@ -136,6 +142,7 @@ class Session:
         self.settings[name] = Unknown(f"the Spark setting {name!r}") if self.branches else value
 
     def _need_lakehouse(self, table: Table) -> None:
+        self.notes += 1
         if not table.lakehouse:
             self.gap(
                 f"the notebook has no default lakehouse, so it is not known which table {table.name!r} is; attach one, "

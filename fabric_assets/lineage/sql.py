@@ -229,6 +229,7 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext, v
         return Frame()
     created = plain_create(statement)
     for text in [*attempts, created] if created else attempts:
+        session.step(40 + (len(text) >> 1))  # as long as this takes, whether it was parsed before or not
         try:
             nodes = _parsed(prepared(text, context.dialect), context.dialect)
         except SqlglotError as error:

@@ -182,6 +182,7 @@ def _projected(node: exp.Select, sources: dict[str, Frame]) -> Frame:
     frames = list(sources.values())
     tables = Frame.union(frames).tables if frames else frozenset()
     columns: dict[str, Sources] = {}
+    earlier: dict[str, Sources] = {}
     passing: list[Frame] = []
     unnamed = False
     for projection in node.expressions:
@@ -191,12 +192,14 @@ def _projected(node: exp.Select, sources: dict[str, Frame]) -> Frame:
             for frame in star:
                 for name, found in frame.columns:
                     columns.setdefault(name, found)
+                    earlier.setdefault(name.lower(), found)
             continue
         name = projection.alias_or_name
         if not name or name == "*":
             unnamed = True
             continue
-        columns[name] = column_sources(projection, sources, columns)
+        columns[name] = column_sources(projection, sources, earlier)
+        earlier.setdefault(name.lower(), columns[name])
     base = passing[0].base if len(passing) == 1 else None
     inputs = tuple(passing) if len(passing) > 1 else passing[0].inputs if passing else ()
     closed = not unnamed and all(frame.closed for frame in passing)
@@ -220,7 +223,7 @@ def column_sources(node: exp.Expr, sources: dict[str, Frame], earlier: dict[str,
     Args:
         node: the expression.
         sources: the relations of the FROM clause by their names.
-        earlier: columns of the same SELECT that Spark lets later ones refer to.
+        earlier: columns of the same SELECT that Spark lets later ones refer to, by name in lower case.
     """
     result: frozenset = NO_SOURCES
     stack = [node]
@@ -246,11 +249,11 @@ def _column(column: exp.Column, sources: dict[str, Frame], earlier: dict[str, So
         frame = sources.get(qualifier)
         return frame.column(name) if frame is not None else None
     candidates = [frame for frame in sources.values() if not frame.closed or frame.has(name)]
-    if any(known.lower() == name.lower() for known in earlier):
+    if name.lower() in earlier:
         if candidates and not any(frame.has(name) for frame in candidates):
             return None
         if not candidates:
-            return next(s for known, s in earlier.items() if known.lower() == name.lower())
+            return earlier[name.lower()]
     if len(candidates) == 1:
         return candidates[0].column(name)
     return None

@@ -3,7 +3,8 @@
 import json
 import re
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import product, zip_longest
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.classes import as_dictionary, replaced
@@ -13,7 +14,7 @@ from fabric_assets.lineage.objects import duplicate
 from fabric_assets.lineage.paths import joined_path, path_function
 from fabric_assets.lineage.plain import find_entry, from_python, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, options_of
-from fabric_assets.lineage.python_calls import copied, dictionary, mapped
+from fabric_assets.lineage.python_calls import copied, dictionary, followed, mapped
 from fabric_assets.lineage.strings import split_script
 from fabric_assets.lineage.values import (
     AUTO,
@@ -85,7 +86,7 @@ def call_standard_library(
     if name == "json.dumps":
         try:
             options = {key: to_python(keywords[key]) for key in _DUMP_OPTIONS if key in keywords}
-            return Const(json.dumps(to_python(first), **options))
+            return from_python(json.dumps(to_python(first), **options))
         except (ValueError, TypeError):
             return Unknown()
     if name in ("textwrap.dedent", "urllib.parse.quote_plus", "urllib.parse.quote") and arguments:
@@ -174,10 +175,7 @@ def run_submitted(
     if name in ("starmap", "starmap_async") and rest:
         items, complete = interpreter.iterate(rest[0])
         rows = [interpreter.iterate(item)[0] for item in items]
-        most = interpreter.max_items
-        return Items(
-            [interpreter.invoke(function, row, {}) for row in rows[:most]], complete and len(rows) <= most
-        )
+        return followed(interpreter, function, rows, complete)
     if name in ("apply_async", "apply") and rest:
         passed, _ = interpreter.iterate(rest[0])
         named = rest[1].entries if len(rest) > 1 and isinstance(rest[1], Mapping) else {}
@@ -222,13 +220,23 @@ def _regular_expression(name: str, arguments: list[Any]) -> Any:
         if (
             len(plain) != count
             or len(plain[0]) > 60
+            or len(plain[1]) > 20_000
             or len(plain[-1]) > longest
-            or re.search(r"[+*}]\)?[+*{]", plain[0])
+            or _may_be_slow(plain[0], len(plain[-1]))
         ):
             return Unknown()
         return from_python(getattr(re, name)(*plain))
     except (ValueError, TypeError, re.error, IndexError, RecursionError):
         return Unknown()
+
+
+def _may_be_slow(pattern: str, length: int) -> bool:
+    """Whether a search for the pattern in a text of that many characters may take very long."""
+    plain = re.sub(r"\\.|\(\?(?:P<\w+>|P=|<?[:=!])", "(", pattern)
+    if re.search(r"[+*}]\)?[+*{]", pattern) or ("|" in plain and re.search(r"\)[+*{]", plain)):
+        return True
+    choices = len(re.findall(r"[+*?{|]", plain))
+    return choices > 0 and length ** (choices + 1) > 10**9 and length > 100
 
 
 def _reduced(interpreter: "Interpreter", arguments: list[Any]) -> Any:
@@ -249,13 +257,14 @@ def _iterated(interpreter: "Interpreter", name: str, arguments: list[Any]) -> An
     columns = [interpreter.iterate(argument) for argument in arguments]
     complete = all(whole for _, whole in columns)
     if name == "chain":
-        return Items([item for items, _ in columns for item in items], complete)
+        joined = Items([], complete)
+        for items, _ in columns:
+            joined.add(items)
+        return joined
     if name == "zip_longest":
         longest = zip_longest(*(items for items, _ in columns), fillvalue=Unknown())
         return Items([Items(list(row), kind="tuple") for row in longest], complete)
-    rows: list[list[Any]] = [[]]
-    for items, _ in columns:
-        rows = [[*row, item] for row in rows for item in items]
-        if len(rows) > 500:
-            return Items([], complete=False)
-    return Items([Items(row, kind="tuple") for row in rows], complete)
+    if prod(len(items) for items, _ in columns) > 500:
+        return Items([], complete=False)
+    rows = product(*(items for items, _ in columns))
+    return Items([Items(list(row), kind="tuple") for row in rows], complete)

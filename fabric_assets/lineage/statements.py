@@ -54,8 +54,7 @@ def _augmented(interpreter: Interpreter, node: ast.AugAssign) -> Flow:
     if isinstance(owner, Items) and owner.kind == "list":
         added = interpreter.evaluate(node.value)
         if isinstance(added, Items):
-            owner.items.extend(added.items)
-            owner.complete = owner.complete and added.complete
+            owner.add(added.items, added.complete)
         else:
             owner.complete = False
         return Flow.NEXT

@@ -10,6 +10,7 @@ from fabric_assets.lineage.plain import from_python, text_of, to_python
 from fabric_assets.lineage.sql_text import split_statements
 from fabric_assets.lineage.values import (
     MAX_TEXT,
+    VERY_LONG,
     Const,
     Items,
     Mapping,
@@ -19,6 +20,7 @@ from fabric_assets.lineage.values import (
     is_empty_parameter,
 )
 from fabric_assets.lineage.words import words
+from fabric_assets.lineage.work import spend
 
 _CONVERSIONS: dict[int, Callable[[Any], Any]] = {ord("s"): str, ord("r"): repr, ord("a"): ascii}
 _PERCENT = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[#0\- +]*\d*(?:\.\d+)?)(?P<type>[sdrifgxoeEXGc%])")
@@ -35,7 +37,7 @@ def format_value(value: Const, spec: str, conversion: int) -> Const | Unknown:
     if is_empty_parameter(value):
         return Unknown("a parameter whose value here is empty")
     if re.search(r"\d{4}", spec):
-        return Unknown("a very long text")
+        return Unknown(VERY_LONG)
     try:
         content = _CONVERSIONS.get(conversion, lambda x: x)(value.value)
         return Const(format(content, spec), value.overridable)
@@ -57,6 +59,7 @@ def format_percent(template: Const | Text, values: Any) -> Any:
             continue
         end = 0
         for match in _PERCENT.finditer(piece):
+            spend(1)
             parts.append(Const(piece[end : match.start()]))
             end = match.end()
             if match["type"] == "%":
@@ -70,11 +73,9 @@ def format_percent(template: Const | Text, values: Any) -> Any:
                 value = entries[position]
                 position += 1
             is_plain = isinstance(value, Const) and not is_empty_parameter(value)
-            if (
-                (match["spec"] or match["type"] != "s")
-                and is_plain
-                and not re.search(r"\d{4}", match["spec"])
-            ):
+            if (match["spec"] or match["type"] != "s") and is_plain:
+                if re.search(r"\d{4}", match["spec"]):
+                    return Unknown(VERY_LONG)
                 try:
                     value = Const(("%" + match["spec"] + match["type"]) % value.value, value.overridable)
                 except (TypeError, ValueError):
@@ -96,6 +97,7 @@ def format_method(template: Const, arguments: Sequence[Any], keywords: dict[str,
     parts: list[Const | Text] = [Const("", template.overridable)]
     automatic = 0
     try:
+        spend(str(template.value).count("{") >> 1)
         fields = list(string.Formatter().parse(str(template.value)))
     except ValueError:
         return Unknown("a format that is wrong")
@@ -126,9 +128,8 @@ def join(separator: Const, items: Any) -> Any:
     """The result of ``separator.join(items)``."""
     if not isinstance(items, Items):
         return Unknown()
-    if len(items.items) > 5000:
-        return Unknown("a very long text")
     parts: list[Const | Text] = []
+    spend(len(items.items) >> 2)
     for position, item in enumerate(items.items):
         if position:
             parts.append(separator)
@@ -173,10 +174,9 @@ def text_method(value: Const | Text, name: str, arguments: Sequence[Any], keywor
         return Unknown()
     try:
         if isinstance(value, Const):
-            result = getattr(value.value, name)(*plain, **named)
-            if isinstance(result, str) and len(result) > MAX_TEXT:
-                return Unknown("a very long text")
-            return from_python(result, value.overridable)
+            if name == "replace" and _replaced_length(value.value, *plain[:2]) > MAX_TEXT:
+                return Unknown(VERY_LONG)
+            return from_python(getattr(value.value, name)(*plain, **named), value.overridable)
         return _on_parts(value, name, plain, named)
     except (TypeError, ValueError, LookupError, OverflowError, AttributeError):
         return Unknown()
@@ -192,10 +192,16 @@ def _replaced(value: Const | Text, old: Any, new: Any) -> Any:
             parts.append(Text((part,)))
             continue
         first, *rest = part.split(old.value)
+        spend(len(rest) >> 1)
         parts.append(Const(first))
-        for piece in rest[:100]:
+        for piece in rest:
             parts += [text_of(new), Const(piece)]
     return concatenate(parts)
+
+
+def _replaced_length(text: str, old: str, new: str) -> int:
+    count = text.count(old)
+    return len(text) + count * (len(new) - len(old))
 
 
 def _split(value: Text, separator: Any) -> Any:
@@ -208,6 +214,7 @@ def _split(value: Text, separator: Any) -> Any:
             pieces[-1].append(Text((part,)))
             continue
         first, *rest = part.split(separator.value)
+        spend(len(rest) >> 2)
         pieces[-1].append(Const(first))
         pieces += [[Const(text)] for text in rest]
     return Items([concatenate(piece) for piece in pieces[:1000]], complete=len(pieces) <= 1000)
@@ -216,6 +223,7 @@ def _split(value: Text, separator: Any) -> Any:
 def split_script(text: Any) -> Any:
     """The statements of a script (``sqlparse.split``)."""
     if isinstance(text, Const) and isinstance(text.value, str):
+        spend(len(text.value) >> 3)
         return Items([Const(part) for _, part in split_statements(text.value, "spark")])
     return _split(text, Const(";")) if isinstance(text, Text) else Unknown()
 
@@ -223,7 +231,13 @@ def split_script(text: Any) -> Any:
 def _on_parts(value: Text, name: str, plain: list[Any], named: dict[str, Any]) -> Any:
     parts = list(value.parts)
     if name in _PIECEWISE:
-        return Text(tuple(p if isinstance(p, Unknown) else getattr(p, name)(*plain, **named) for p in parts))
+        changed = (
+            Text((p,))
+            if isinstance(p, Unknown)
+            else text_method(Const(p), name, [Const(v) for v in plain], {})
+            for p in parts
+        )
+        return concatenate(text_of(part) for part in changed)
     first, last = parts[0], parts[-1]
     if name in ("strip", "lstrip", "removeprefix") and isinstance(first, str):
         parts[0] = getattr(first, "lstrip" if name == "strip" else name)(*plain)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.values import Const, Mapping, Template, Text, Unknown, concatenate
+from fabric_assets.lineage.work import spend
 
 _JINJA_NAME = re.compile(r"\{\{-?\s*(?P<named>[A-Za-z_]\w*)\s*-?\}\}")
 _JINJA_OTHER = re.compile(r"\{%|\{\{")
@@ -24,6 +25,7 @@ def substituted(template: Template, method: str, arguments: list[Any], keywords:
             continue
         end = 0
         for match in pattern.finditer(piece):
+            spend(1)
             parts.append(Const(piece[end : match.start()]))
             end = match.end()
             groups = match.groupdict()

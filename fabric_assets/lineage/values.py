@@ -1,15 +1,24 @@
 """What the interpreter knows about a value: a constant, a text with holes, one of several, a dataframe, ..."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.tables import DEFAULT_LAKEHOUSE, HOME, THIS_WORKSPACE, Table
 
 MAX_TEXT = 200_000
-"""Longer texts count as unknown."""
+"""Longer texts (characters) count as unknown."""
+
+VERY_LONG = "a very long text"
+
+MAX_PIECES = 1_000
+"""So do texts of more known and unknown parts than these."""
+
+MAX_ITEMS = 10_000
+"""Of a larger collection only the first items or entries are known."""
 
 Guard = frozenset[tuple[int, int]]
 """(branching, branch taken): the branches in which a value holds. Values of different branches never meet."""
@@ -68,16 +77,34 @@ class OneOf:
 
 @dataclass(eq=False)
 class Items:
-    """A list, tuple or set (``kind``); ``complete``: there are no more items than these."""
+    """A list, tuple or set (``kind``); ``complete``: there are no more items than these.
+
+    It never grows beyond ``MAX_ITEMS``.
+    """
 
     items: list[Any]
     complete: bool = True
     kind: str = "list"
 
+    def __post_init__(self) -> None:
+        self.shorten()
+
+    def shorten(self) -> None:
+        """Forget the items for which there is no room."""
+        if len(self.items) > MAX_ITEMS:
+            self.items = self.items[:MAX_ITEMS]
+            self.complete = False
+
+    def add(self, items: Sequence[Any], complete: bool = True) -> None:
+        """Append items as far as there is room; ``complete``: there are no more."""
+        room = MAX_ITEMS - len(self.items)
+        self.complete = self.complete and complete and len(items) <= room
+        self.items.extend(items[:room])
+
 
 @dataclass(eq=False)
 class Mapping:
-    """A dictionary; ``complete``: there are no more entries than these.
+    """A dictionary; ``complete``: there are no more entries than these. It never grows beyond ``MAX_ITEMS``.
 
     Attributes:
         entries: values by key: a plain value, or a member of an enumeration.
@@ -89,6 +116,20 @@ class Mapping:
     complete: bool = True
     is_record: bool = False
     factory: Any = None
+
+    def __post_init__(self) -> None:
+        if len(self.entries) > MAX_ITEMS:
+            self.entries = dict(islice(self.entries.items(), MAX_ITEMS))
+            self.complete = False
+
+    def add(self, entries: dict[Any, Any], complete: bool = True) -> None:
+        """Store entries as far as there is room; ``complete``: there are no more."""
+        self.complete = self.complete and complete
+        for key, value in list(entries.items()):
+            if key in self.entries or len(self.entries) < MAX_ITEMS:
+                self.entries[key] = value
+            else:
+                self.complete = False
 
 
 @dataclass(frozen=True)
@@ -290,12 +331,12 @@ class Scope:
         return scope
 
 
-def is_overridable(value: Any) -> bool:
+def is_overridable(value: Any, depth: int = 0) -> bool:
     """Whether a parameter that is passed to the notebook would change the value."""
     if isinstance(value, Const):
         return value.overridable
-    if isinstance(value, Items):
-        return any(is_overridable(item) for item in value.items[:50])
+    if isinstance(value, Items) and depth < 3:
+        return any(is_overridable(item, depth + 1) for item in value.items[:50])
     return False
 
 
@@ -314,9 +355,10 @@ def is_empty_parameter(value: Const) -> bool:
 
 
 def concatenate(values: Iterable[Const | Text]) -> Const | Text | Unknown:
-    """The texts one after the other."""
-    parts: list[str | Unknown] = []
+    """The texts one after the other, unknown if that is very long."""
+    parts: list[Unknown | list[str]] = []
     overridable = False
+    characters = 0
     for value in values:
         if isinstance(value, Const):
             overridable = overridable or value.overridable
@@ -324,12 +366,17 @@ def concatenate(values: Iterable[Const | Text]) -> Const | Text | Unknown:
         else:
             pieces = value.parts
         for piece in pieces:
-            if isinstance(piece, str) and parts and isinstance(parts[-1], str):
-                parts[-1] += piece
-            elif piece != "":
+            if isinstance(piece, Unknown):
                 parts.append(piece)
-    if sum(len(part) for part in parts if isinstance(part, str)) > MAX_TEXT:
-        return Unknown("a very long text")
-    if all(isinstance(part, str) for part in parts):
-        return Const("".join(part for part in parts if isinstance(part, str)), overridable)
-    return Text(tuple(parts))
+            elif piece:
+                characters += len(piece)
+                if parts and isinstance(parts[-1], list):
+                    parts[-1].append(piece)
+                else:
+                    parts.append([piece])
+        if characters > MAX_TEXT or len(parts) > MAX_PIECES:
+            return Unknown(VERY_LONG)
+    joined = tuple(part if isinstance(part, Unknown) else "".join(part) for part in parts)
+    if not joined or (len(joined) == 1 and isinstance(joined[0], str)):
+        return Const(joined[0] if joined else "", overridable)
+    return Text(joined)

@@ -1,4 +1,4 @@
-"""Jobs that are run under ``fabric_executor`` and under Dagster's multiprocess executor, to compare their events."""
+"""Jobs that are run under ``fabric_executor`` and under Dagster's own executors, to compare their events."""
 
 import asyncio
 from pathlib import Path
@@ -274,6 +274,36 @@ def after_fails_once(fails_once: int) -> int:
     return fails_once + 1
 
 
+# Many steps: a tree, some of whose steps fail or are retried
+
+
+def many(number: int) -> list[dg.AssetsDefinition]:
+    """That many assets, asynchronous and synchronous ones."""
+    return [_one_of_many(n) for n in range(number)]
+
+
+def _one_of_many(n: int) -> dg.AssetsDefinition:
+    options: dict[str, Any] = {"name": f"step_{n}", "deps": [f"step_{(n - 1) // 5}"] if n else []}
+    if n % 7 == 3:
+        options["retry_policy"] = dg.RetryPolicy(max_retries=1)
+
+    def work(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        if "retry_policy" in options and not context.retry_number:
+            raise ValueError("not yet")
+        if n % 11 == 8 and n > 50:
+            raise dg.Failure("as intended")
+        return dg.MaterializeResult(metadata={"n": n})
+
+    if n % 5 == 0:
+        return dg.asset(**options)(work)
+
+    async def load(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        await asyncio.sleep(0.01)
+        return work(context)
+
+    return dg.asset(**options)(load)
+
+
 # A job of ops: dynamic outputs, hooks
 
 
@@ -335,4 +365,5 @@ JOBS: dict[str, Any] = {
     "partitions": [partitioned, after_partitioned],
     "reexecution": [expensive, fails_once, after_fails_once],
     "ops": ops,
+    "twenty": many(20),
 }  # fmt: skip

@@ -1,14 +1,18 @@
-"""The same jobs have the same events under ``fabric_executor`` and under Dagster's multiprocess executor."""
+"""The same jobs have the same events under ``fabric_executor`` and under Dagster's own executors."""
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster import DagsterEventType, EventLogEntry
+
+from fabric_assets.executor import fabric_executor
+from tests.executor import running
+from tests.executor.graphs import many
 
 BOTH = ("one_process", "multiprocess")
 
@@ -43,11 +47,16 @@ def run(
     )
     with dg.execute_job(reconstructable, instance, raise_on_error=False, **options) as result:
         run_id = result.run_id
+    return run_id, by_step(instance.all_logs(run_id))
+
+
+def by_step(entries: Iterable[EventLogEntry]) -> dict[str | None, list[str]]:
+    """What does not depend on the executor, for each step; under ``None``: what is told of the run."""
     told: dict[str | None, list[str]] = {}
-    for entry in instance.all_logs(run_id):
+    for entry in entries:
         if entry.dagster_event is None or entry.dagster_event.event_type not in OF_AN_EXECUTOR:
             told.setdefault(entry.step_key, []).append(describe(entry))
-    return run_id, {step: in_comparable_order(events) for step, events in told.items()}
+    return {step: in_comparable_order(events) for step, events in told.items()}
 
 
 def in_comparable_order(events: list[str]) -> list[str]:
@@ -91,8 +100,19 @@ def error_classes(error: Any) -> list[str]:
 def both(instance: dg.DagsterInstance, job: str, **options: Any) -> dict[str | None, list[str]]:
     """Run a job under both executors, and see that their events agree."""
     (_, ours), (_, theirs) = (run(instance, job, executor, **options) for executor in BOTH)
-    assert ours == theirs
+    assert differences(ours, theirs) == {}
     return ours
+
+
+def differences(
+    ours: dict[str | None, list[str]], theirs: dict[str | None, list[str]]
+) -> dict[str | None, Any]:
+    """The steps whose events differ."""
+    return {
+        step: (ours.get(step), theirs.get(step))
+        for step in {*ours, *theirs}
+        if ours.get(step) != theirs.get(step)
+    }
 
 
 def types(events: list[str]) -> list[str]:
@@ -188,3 +208,30 @@ def test_a_failed_run_is_executed_again_from_failure(instance: dg.DagsterInstanc
     assert again["one_process"] == again["multiprocess"]
     assert types(again["one_process"]["after_fails_once"])[-1] == "STEP_SUCCESS"
     assert "expensive" not in again["one_process"]
+
+
+def last(events: list[str]) -> str:
+    return ([word for word in types(events) if word.startswith("STEP_")] or ["NOT_STARTED"])[-1]
+
+
+def test_twenty_steps(instance: dg.DagsterInstance) -> None:
+    events = both(instance, "twenty")
+
+    assert Counter(last(told) for step, told in events.items() if step) == {"STEP_SUCCESS": 20}
+
+
+def test_five_hundred_steps() -> None:
+    # Beside Dagster's in-process executor: the multiprocess one takes a process for each step, a second of CPU each.
+    job = running.job(many(500))
+    told = []
+    for executor in (fabric_executor, dg.in_process_executor):
+        with dg.DagsterInstance.ephemeral() as instance:
+            told.append(by_step(running.run(instance, job.with_executor_def(executor)).entries))
+    ours, theirs = told
+
+    assert differences(ours, theirs) == {}
+    assert Counter(last(told) for step, told in ours.items() if step) == {
+        "STEP_SUCCESS": 439,
+        "STEP_FAILURE": 36,
+        "NOT_STARTED": 25,
+    }

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import dagster as dg
@@ -108,12 +109,27 @@ def reads(fabric: ServedFabric, job_instance_id: str) -> list[RequestRecord]:
     ]
 
 
-def statuses(fabric: ServedFabric) -> list[str]:
-    """What has become of every job instance that was started, in the order of the starts; asked past all faults."""
+def _records(fabric: ServedFabric) -> list[dict[str, Any]]:
+    """All job instances that were started, in the order of the starts; asked past all faults."""
     with closing(sqlite3.connect(fabric._running.context.home.state_file)) as database:
         rows = database.execute("SELECT id, record FROM job_instances").fetchall()
-    by_id = {job_instance_id: json.loads(record)["status"] for job_instance_id, record in rows}
+    by_id = {job_instance_id: json.loads(record) for job_instance_id, record in rows}
     return [by_id[started.id] for started in fabric.started]
+
+
+def statuses(fabric: ServedFabric) -> list[str]:
+    """What has become of every job instance that was started, in the order of the starts; asked past all faults."""
+    return [record["status"] for record in _records(fabric)]
+
+
+def at_once(fabric: ServedFabric) -> int:
+    """How many job instances had been accepted and not ended at the same time, at the most."""
+    changes = []
+    for record in _records(fabric):
+        changes.append((record["accepted_ns"], 1))
+        if record["ended_ns"] is not None:
+            changes.append((record["ended_ns"], -1))
+    return max(accumulate((change for _, change in sorted(changes)), initial=0))
 
 
 def running(fabric: ServedFabric) -> int:

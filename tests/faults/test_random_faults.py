@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from fabric_assets.client.auth import TokenSource
 from fabric_assets.client.errors import FabricError, JobInstanceFailedError
-from fabric_assets.jobs.job import JobOutcome
+from fabric_assets.client.models import COMPLETED
+from fabric_assets.jobs.job import JobLimits, JobOutcome
+from fabric_assets.jobs.ledger import Attempt
 from fabric_assets.local import ServedFabric, serve_in_thread
 from fabric_assets.local.script import Fault
 from tests.faults.harness import (
+    CANCEL,
     LIMITS,
     LIST,
     NOTEBOOK,
@@ -26,6 +29,7 @@ from tests.faults.harness import (
     START,
     MemoryLedger,
     Said,
+    at_once,
     effective,
     run_job,
     running,
@@ -33,9 +37,8 @@ from tests.faults.harness import (
     statuses,
 )
 
-QUICK = replace(
-    LIMITS, find_seconds=0.3, settle_seconds=0.1, capacity_wait_seconds=0.02, cancel_on_terminate=False
-)
+CANCELLED = replace(LIMITS, find_seconds=0.3, settle_seconds=0.1, capacity_wait_seconds=0.02)
+QUICK = replace(CANCELLED, cancel_on_terminate=False)
 HTML = "<html><body>Authorization: Bearer {token}</body></html>"
 FULL = {"errorCode": "TooManyRequestsForCapacity", "message": "HTTP status code: 430."}
 
@@ -76,6 +79,12 @@ vanished = st.builds(
     lambda skip, times: {"method": "GET", "path": READ, "skip": skip, "times": times, "status": 404},
     st.integers(0, 3),
     st.integers(1, 3),
+)
+cancel_faults = st.builds(
+    lambda fault, skip, times: {"method": "POST", "path": CANCEL, "skip": skip, "times": times, **fault},
+    st.one_of(answers, acted_answers, st.just({"status": 404})),
+    st.integers(0, 1),
+    st.integers(1, 2),
 )
 no_room = st.lists(st.just({"status": "Failed", "failure_reason": FULL}), max_size=2)
 ends = st.sampled_from(
@@ -149,15 +158,28 @@ def fault(spec: dict[str, Any], token: str) -> Fault:
     return Fault(**{**spec, "body": body.format(token=token) if isinstance(body, str) else body})
 
 
+class UnusedOutcomeLedger(MemoryLedger):
+    """The notes of an asset whose run never came to materialize it: what completed is taken over."""
+
+    def left_open(self) -> Attempt | None:
+        last = self.attempts[-1] if self.attempts else None
+        return last if last is not None and last.status in (None, COMPLETED) else None
+
+
 class InterruptedRunError(Exception):
-    """The run was interrupted, and its job instance was left running."""
+    """The run was interrupted."""
 
 
 async def run_until_request(
-    fabric: ServedFabric, number: int | None, tokens: TokenSource, ledger: MemoryLedger, said: Said
+    fabric: ServedFabric,
+    number: int | None,
+    tokens: TokenSource,
+    ledger: MemoryLedger,
+    said: Said,
+    limits: JobLimits = QUICK,
 ) -> JobOutcome:
-    """Run the notebook; give up when so many requests have been made."""
-    job = asyncio.create_task(run_job(fabric, tokens=tokens, limits=QUICK, ledger=ledger, said=said))
+    """Run the notebook; interrupt it when so many requests have been made."""
+    job = asyncio.create_task(run_job(fabric, tokens=tokens, limits=limits, ledger=ledger, said=said))
     while number is not None and not job.done() and len(fabric.requests) < number:  # noqa: ASYNC110 -- another thread's list
         await asyncio.sleep(0.002)
     if number is not None:
@@ -231,3 +253,68 @@ def test_exactly_one_effective_job_instance(
     assert (last.job_instance_id, last.status) == (fabric.started[-1].id, became[-1])
     shown = [*logged, str(said), repr(errors), *map(str, errors), repr(outcome), repr(ledger.attempts)]
     assert [text for text in shown for token in renewed.tokens if token in text] == []
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+@given(
+    faults=st.lists(st.one_of(start_faults, read_faults, vanished, cancel_faults), max_size=6),
+    full=no_room,
+    end=st.sampled_from(
+        [
+            {"exit_value": "7", "run_seconds": 0.3},
+            {"exit_value": "7", "queued_seconds": 0.2, "run_seconds": 0.1},
+            {"status": "Failed", "failure_reason": {"errorCode": "Boom", "message": "no table"}},
+        ]
+    ),
+    service=services,
+    terminated=st.lists(st.integers(1, 12), min_size=1, max_size=3),
+)
+def test_a_terminated_run_leaves_nothing_running(
+    faults: list[dict[str, Any]],
+    full: list[dict[str, Any]],
+    end: dict[str, Any],
+    service: dict[str, Any],
+    terminated: list[int],
+) -> None:
+    job_instances = [{**failed, "nth": number} for number, failed in enumerate(full, start=1)] + [end]
+    said, ledger, errors, outcome = Said(), UnusedOutcomeLedger(), [], None
+    left, waits = [], list(terminated)
+    stamina.set_testing(True, attempts=100)
+    try:
+        with served(job_instances, service) as fabric:
+            renewed = RenewedToken(fabric)
+            for spec in faults:
+                fabric.add_fault(fault(spec, fabric.token))
+            # The run is terminated and executed again, some times, and then comes to its end.
+            while outcome is None and len(errors) < 8 + len(terminated):
+                number = len(fabric.requests) + waits.pop(0) if waits else None
+                try:
+                    outcome = asyncio.run(run_until_request(fabric, number, renewed, ledger, said, CANCELLED))
+                except (FabricError, InterruptedRunError) as error:
+                    errors.append(error)
+                    if isinstance(error, JobInstanceFailedError):
+                        break
+                left.append(running(fabric))
+            became, useful, most = statuses(fabric), effective(fabric), at_once(fabric)
+    finally:
+        stamina.set_testing(False)
+
+    story = f"{errors}\n{said}\n{became}"
+    # Nothing is left running, or the log names it.
+    assert sum(left) <= str(said).count("it may still be running"), story
+    assert not any(left[len(terminated) :]), story
+    assert most <= 1, story
+    assert became.count("Cancelled") <= len([e for e in errors if isinstance(e, InterruptedRunError)]), story
+    if end.get("status") == "Failed":
+        assert isinstance(errors[-1], JobInstanceFailedError), story
+        assert (errors[-1].error_code, errors[-1].job_instance.id) == ("Boom", fabric.started[-1].id)
+    else:
+        assert outcome is not None, story
+        assert [outcome.job_instance.id] == useful, story
+        assert outcome.exit_value == "7"
