@@ -211,7 +211,7 @@ def test_a_column_that_is_gone_is_found_at_the_materialization_after(
     assert (gone.passed, text(gone)) == (False, "Column code (string) is gone.")
 
 
-@pytest.mark.parametrize("blocking", [False, True], ids=["dagsters", "blocking"])
+@pytest.mark.parametrize("blocking", [False, True], ids=["not-blocking", "blocking"])
 def test_a_new_column_is_a_change(
     lake: Lake, table: Path, instance: dg.DagsterInstance, blocking: bool
 ) -> None:
