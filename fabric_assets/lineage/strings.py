@@ -187,15 +187,17 @@ def _replaced(value: Const | Text, old: Any, new: Any) -> Any:
     if not isinstance(old, Const) or not isinstance(old.value, str) or not old.value:
         return Unknown()
     parts: list[Const | Text] = []
+    inserted = text_of(new)
+    size = len(inserted.parts) if isinstance(inserted, Text) else 1
     for part in value.parts if isinstance(value, Text) else (str(value.value),):
         if isinstance(part, Unknown):
             parts.append(Text((part,)))
             continue
         first, *rest = part.split(old.value)
-        spend(len(rest) >> 1)
+        spend(len(rest) * size >> 1)
         parts.append(Const(first))
         for piece in rest:
-            parts += [text_of(new), Const(piece)]
+            parts += [inserted, Const(piece)]
     return concatenate(parts)
 
 
