@@ -216,7 +216,7 @@ def build_job_asset(
 
         async def materialized(key: dg.AssetKey, definition: Mapping[str, Any]) -> dg.MaterializeResult:
             told = await read_table(start, definition, key.to_user_string())
-            of_it = [each for each in checked if each.asset_key == key]
+            of_it = [each for each in checked if (each.asset_key or materialized_key) == key]
             return _materialized(key, definition, start.reported, {**known, **told}, of_it)
 
         if not tables:
