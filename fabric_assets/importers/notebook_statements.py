@@ -7,6 +7,7 @@ from typing import Any
 from fabric_assets.importers.notebook_functions import is_harmless_decorator
 from fabric_assets.importers.notebook_values import Maybe, Pool, Undecided, gap_of
 from fabric_assets.importers.notebook_ways import Ways
+from fabric_assets.lineage.assignments import assign
 from fabric_assets.lineage.interpreter import Flow
 from fabric_assets.lineage.statements import STATEMENTS as CERTAIN
 from fabric_assets.lineage.values import ClassValue, Function, Instance, Items, Partial
@@ -19,7 +20,7 @@ def _for(interpreter: Ways, node: ast.For) -> Flow:
     position = 0
 
     def once(item: Any) -> Flow:
-        interpreter.assign(node.target, item)
+        assign(interpreter, node.target, item)
         return interpreter.round(node.body)
 
     while position < len(values.items):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+from fabric_assets.lineage.assignments import assign
 from fabric_assets.lineage.calls import attribute, call
 from fabric_assets.lineage.classes import printed
 from fabric_assets.lineage.collection_calls import as_set
@@ -338,7 +339,7 @@ def _generate(
     notes = interpreter.session.notes
     for item in items[: interpreter.max_items]:
         value, doubtful = interpreter.item_of(item)
-        interpreter.assign(first.target, value)
+        assign(interpreter, first.target, value)
         tests = [interpreter.evaluate(test) for test in first.ifs]
         decisions = [_is_kept(interpreter, test) for test in tests]
         if doubtful is not None:
@@ -356,7 +357,7 @@ def _generate(
         interpreter.report_rest(notes, len(items), whole)
     if has_unknown:  # what the element does is seen, but nothing is known of the item
         with interpreter.in_doubt(iterable):
-            interpreter.assign(first.target, interpreter.element(iterable))
+            assign(interpreter, first.target, interpreter.element(iterable))
             for test in first.ifs:
                 interpreter.evaluate(test)
             _generate(interpreter, rest, add, iterable)
@@ -376,7 +377,7 @@ def _lambda(interpreter: Interpreter, node: ast.Lambda) -> Any:
 
 def _named(interpreter: Interpreter, node: ast.NamedExpr) -> Any:
     value = interpreter.evaluate(node.value)
-    interpreter.assign(node.target, value)
+    assign(interpreter, node.target, value)
     return value
 
 

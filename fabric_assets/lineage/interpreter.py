@@ -8,7 +8,7 @@ from enum import Enum, auto
 from itertools import count
 from typing import Any
 
-from fabric_assets.lineage.plain import from_key, put, to_python
+from fabric_assets.lineage.plain import items_of
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.values import (
@@ -17,7 +17,6 @@ from fabric_assets.lineage.values import (
     Function,
     Instance,
     Items,
-    Lib,
     Mapping,
     OneOf,
     Partial,
@@ -28,7 +27,6 @@ from fabric_assets.lineage.values import (
 from fabric_assets.lineage.work import spend, weight_of
 
 MAX_DEPTH = 25
-_MAX_CHARACTERS = 5_000
 _CERTAIN = nullcontext()
 
 
@@ -158,70 +156,6 @@ class Interpreter:
             while scope.outer is not None and (scope is self.scope or name not in scope.names):
                 scope = scope.outer
         scope.names[name] = value
-
-    def assign(self, target: ast.expr, value: Any) -> None:
-        """Give the target of an assignment a value."""
-        if isinstance(target, ast.Name):
-            self.bind(target.id, value)
-        elif isinstance(target, ast.Tuple | ast.List):
-            self._unpack(target.elts, value)
-        elif isinstance(target, ast.Starred):
-            self.assign(target.value, value)
-        elif isinstance(target, ast.Attribute):
-            owner = self.evaluate(target.value)
-            for _, option in options_of(owner):
-                self.set_attribute(option, target.attr, value)
-        elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
-            limits = [Const(None) if part is None else self.evaluate(part) for part in _limits(target.slice)]
-            for _, option in options_of(self.evaluate(target.value)):
-                if isinstance(option, Items):
-                    self._store_slice(option, limits, value)
-        elif isinstance(target, ast.Subscript):
-            self._store(self.evaluate(target.value), self.evaluate(target.slice), value)
-
-    def set_attribute(self, owner: Any, name: str, value: Any) -> None:
-        """``owner.name = value``; what is added to a library's class is kept for its objects."""
-        if isinstance(owner, Instance | ClassValue):
-            owner.attributes[name] = value
-        elif isinstance(owner, Lib):
-            self.session.added_methods[owner.name.rpartition(".")[2], name] = value
-
-    def _store(self, owner: Any, key: Any, value: Any) -> None:
-        for _, option in options_of(owner):
-            self.special(option, "__setitem__", key, value)
-            if isinstance(option, Mapping):
-                put(option, key, value)
-            elif isinstance(option, Items):
-                if (
-                    isinstance(key, Const)
-                    and type(key.value) is int
-                    and -len(option.items) <= key.value < len(option.items)
-                ):
-                    option.items[key.value] = value
-                else:
-                    self._lose(option)
-
-    def _store_slice(self, owner: Items, limits: list[Any], value: Any) -> None:
-        items, complete = self.iterate(value)
-        try:
-            owner.items[slice(*(to_python(limit) for limit in limits))] = items
-            owner.complete = owner.complete and complete
-        except (ValueError, TypeError):
-            self._lose(owner)
-
-    def _lose(self, owner: Items) -> None:
-        """It is not known which item was changed."""
-        owner.complete = False
-        if not self.guesses:
-            owner.items = [Unknown() for _ in owner.items]
-
-    def _unpack(self, targets: Sequence[ast.expr], value: Any) -> None:
-        columns: list[list[tuple[Any, Any]]] = [[] for _ in targets]
-        for guard, option in options_of(value):
-            for position, part in enumerate(_parts(targets, option)):
-                columns[position].append((guard, part))
-        for target, parts in zip(targets, columns, strict=True):
-            self.assign(target, one_of(parts))
 
     # -- statements
 
@@ -376,7 +310,7 @@ class Interpreter:
         complete = True
         for _, option in options_of(value):
             own = self.special(option, "__iter__")
-            found, whole = _items_of(option if own is None else own)
+            found, whole = items_of(option if own is None else own)
             items += found
             complete = complete and whole
         spend(len(items) >> 6)
@@ -403,47 +337,6 @@ class Interpreter:
         """Make a scope current; the former one is returned."""
         former, self.scope = self.scope, scope
         return former
-
-
-def _items_of(value: Any) -> tuple[list[Any], bool]:
-    if isinstance(value, Items):
-        return list(value.items), value.complete
-    if isinstance(value, Mapping):
-        return [from_key(key) for key in value.entries], value.complete
-    if isinstance(value, ClassValue) and value.is_enumeration:
-        return list(value.members.values()), True
-    if isinstance(value, Instance) and value.cls is not None and value.cls.kind == "tuple":
-        fields = [value.attributes.get(name, value.cls.lookup(name)) for name in value.cls.fields]
-        return [Unknown() if part is None else part for part in fields], True
-    if isinstance(value, Const) and isinstance(value.value, str):
-        return [Const(c) for c in value.value[:_MAX_CHARACTERS]], len(value.value) <= _MAX_CHARACTERS
-    return [], False
-
-
-def _parts(targets: Sequence[ast.expr], value: Any) -> list[Any]:
-    items, complete = _items_of(value)
-    starred = next((i for i, target in enumerate(targets) if isinstance(target, ast.Starred)), None)
-    if complete and starred is None and len(items) == len(targets):
-        return items
-    if complete and starred is not None and len(items) >= len(targets) - 1:
-        after = len(targets) - starred - 1
-        middle = items[starred : len(items) - after]
-        return [*items[:starred], Items(middle), *items[len(items) - after :]]
-    return [value if isinstance(value, Unknown) else Unknown() for _ in targets]
-
-
-def _limits(node: ast.Slice) -> tuple[ast.expr | None, ...]:
-    return node.lower, node.upper, node.step
-
-
-def _loaded(target: ast.expr) -> ast.expr:
-    if isinstance(target, ast.Name):
-        return ast.Name(target.id, ast.Load())
-    if isinstance(target, ast.Attribute):
-        return ast.Attribute(target.value, target.attr, ast.Load())
-    if isinstance(target, ast.Subscript):
-        return ast.Subscript(target.value, target.slice, ast.Load())
-    return target
 
 
 def _has_text(value: Any) -> bool:

@@ -8,6 +8,7 @@ from fabric_assets.lineage.values import (
     MAX_ITEMS,
     MAX_TEXT,
     VERY_LONG,
+    ClassValue,
     Const,
     Instance,
     Items,
@@ -20,6 +21,7 @@ from fabric_assets.lineage.values import (
 from fabric_assets.lineage.work import spend
 
 _MAX_UNKNOWN_KEYS = 50
+_MAX_CHARACTERS = 5_000
 _MAX_PARTS = 50_000  # of a value of which all is needed
 
 NO_KEY = object()
@@ -159,3 +161,19 @@ def text_of(value: Any) -> Const | Text:
         is_overridable = isinstance(value, Const) and value.overridable
         return Const(text, is_overridable) if len(text) <= MAX_TEXT else Text((Unknown(VERY_LONG),))
     return Text((value if isinstance(value, Unknown) else Unknown(),))
+
+
+def items_of(value: Any) -> tuple[list[Any], bool]:
+    """The items of a value that can be gone through, and whether there are no more."""
+    if isinstance(value, Items):
+        return list(value.items), value.complete
+    if isinstance(value, Mapping):
+        return [from_key(key) for key in value.entries], value.complete
+    if isinstance(value, ClassValue) and value.is_enumeration:
+        return list(value.members.values()), True
+    if isinstance(value, Instance) and value.cls is not None and value.cls.kind == "tuple":
+        fields = [value.attributes.get(name, value.cls.lookup(name)) for name in value.cls.fields]
+        return [Unknown() if part is None else part for part in fields], True
+    if isinstance(value, Const) and isinstance(value.value, str):
+        return [Const(c) for c in value.value[:_MAX_CHARACTERS]], len(value.value) <= _MAX_CHARACTERS
+    return [], False

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fabric_assets.lineage.assignments import set_attribute
 from fabric_assets.lineage.classes import as_dictionary, member, printed
 from fabric_assets.lineage.collection_calls import as_set, entries_of, in_order
 from fabric_assets.lineage.frames import Frame
@@ -84,7 +85,7 @@ def call_builtin(
         )
     if name == "setattr" and len(arguments) == 3 and isinstance(arguments[1], Const):
         for _, option in options_of(first):
-            interpreter.set_attribute(option, str(arguments[1].value), arguments[2])
+            set_attribute(interpreter, option, str(arguments[1].value), arguments[2])
         return Const(None)
     if name in ("next",) and arguments:
         items, complete = interpreter.iterate(first)

@@ -4,10 +4,11 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fabric_assets.lineage.assignments import assign, loaded
 from fabric_assets.lineage.classes import make_class, member
 from fabric_assets.lineage.decorators import decorate_class, decorated
 from fabric_assets.lineage.expressions import slice_limits
-from fabric_assets.lineage.interpreter import Flow, Interpreter, _loaded
+from fabric_assets.lineage.interpreter import Flow, Interpreter
 from fabric_assets.lineage.matching import match_statement
 from fabric_assets.lineage.operations import deleted_slice
 from fabric_assets.lineage.plain import find_entry
@@ -37,18 +38,18 @@ def _assignment(interpreter: Interpreter, node: ast.Assign) -> Flow:
     if isinstance(value, Never):
         return Flow.EXIT
     for target in node.targets:
-        interpreter.assign(target, value)
+        assign(interpreter, target, value)
     return Flow.NEXT
 
 
 def _annotated(interpreter: Interpreter, node: ast.AnnAssign) -> Flow:
     if node.value is not None:
-        interpreter.assign(node.target, interpreter.evaluate(node.value))
+        assign(interpreter, node.target, interpreter.evaluate(node.value))
     return Flow.NEXT
 
 
 def _augmented(interpreter: Interpreter, node: ast.AugAssign) -> Flow:
-    load = ast.copy_location(_loaded(node.target), node.target)
+    load = ast.copy_location(loaded(node.target), node.target)
     operation = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
     owner = interpreter.evaluate(load) if isinstance(node.op, ast.Add) else None
     if isinstance(owner, Items) and owner.kind == "list":
@@ -58,7 +59,7 @@ def _augmented(interpreter: Interpreter, node: ast.AugAssign) -> Flow:
         else:
             owner.complete = False
         return Flow.NEXT
-    interpreter.assign(node.target, interpreter.evaluate(operation))
+    assign(interpreter, node.target, interpreter.evaluate(operation))
     return Flow.NEXT
 
 
@@ -172,7 +173,7 @@ def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith) -> Flow:
             entered = _called_method(interpreter, value, ("__enter__", "__aenter__"), [])
             value = value if entered is None or isinstance(entered, Unknown) else entered
         if item.optional_vars is not None:
-            interpreter.assign(item.optional_vars, value)
+            assign(interpreter, item.optional_vars, value)
     flow = interpreter.run(node.body)
     for manager in reversed(managers):
         _called_method(interpreter, manager, ("__exit__", "__aexit__"), [Unknown("an exception")] * 3)
@@ -251,7 +252,7 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor) -> Flow:
     items, complete = interpreter.iterate(iterable)
     if not items and not complete:
         return interpreter.unknown_loop(
-            node.body, node.orelse, lambda: interpreter.assign(node.target, interpreter.element(iterable))
+            node.body, node.orelse, lambda: assign(interpreter, node.target, interpreter.element(iterable))
         )
     if len(items) > interpreter.max_items:
         interpreter.session.gap(
@@ -259,7 +260,7 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor) -> Flow:
         )
         items = items[: interpreter.max_items]
     for item in items:
-        interpreter.assign(node.target, item)
+        assign(interpreter, node.target, item)
         flow = interpreter.run(node.body)
         if flow is Flow.BREAK:
             return Flow.NEXT
@@ -267,7 +268,7 @@ def _for(interpreter: Interpreter, node: ast.For | ast.AsyncFor) -> Flow:
             return flow
     if not complete:
         interpreter.unknown_loop(
-            node.body, [], lambda: interpreter.assign(node.target, interpreter.element(iterable))
+            node.body, [], lambda: assign(interpreter, node.target, interpreter.element(iterable))
         )
     return interpreter.run(node.orelse)
 
