@@ -10,6 +10,7 @@ from fabric_assets.lineage.calls import attribute, call
 from fabric_assets.lineage.classes import printed
 from fabric_assets.lineage.collection_calls import as_set
 from fabric_assets.lineage.columns import Column
+from fabric_assets.lineage.comprehensions import comprehension, dict_comprehension
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.objects import make_entry, operated_object
 from fabric_assets.lineage.operations import compared, described, element, operated, sliced
@@ -21,7 +22,6 @@ from fabric_assets.lineage.values import (
     Items,
     Lib,
     Mapping,
-    Scope,
     Text,
     Unknown,
     concatenate,
@@ -278,99 +278,6 @@ def _subscript(interpreter: Interpreter, node: ast.Subscript) -> Any:
     return map_options(one, [owner, key], interpreter.session.branches)
 
 
-def _comprehension(interpreter: Interpreter, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Any:
-    items: list[Any] = []
-
-    def add(test: Any) -> None:
-        item = interpreter.evaluate(node.elt)
-        items.append(item if test is None else interpreter.perhaps(item, test))
-
-    complete = _comprehended(interpreter, node.generators, add)
-    return as_set(items, complete) if isinstance(node, ast.SetComp) else Items(items, complete)
-
-
-def _dict_comprehension(interpreter: Interpreter, node: ast.DictComp) -> Any:
-    made = Mapping({})
-
-    def add(test: Any) -> None:
-        key, value = interpreter.evaluate(node.key), interpreter.evaluate(node.value)
-        if test is None or interpreter.guesses:
-            put(made, key, value)
-        else:
-            made.complete = False
-
-    complete = _comprehended(interpreter, node.generators, add)
-    made.complete = made.complete and complete
-    return made
-
-
-def _comprehended(
-    interpreter: Interpreter, generators: list[ast.comprehension], add: Callable[[Any], None]
-) -> bool:
-    former = interpreter.enter(Scope({}, interpreter.scope))
-    try:
-        return _generate(interpreter, generators, add)
-    finally:
-        interpreter.enter(former)
-
-
-def _generate(
-    interpreter: Interpreter,
-    generators: list[ast.comprehension],
-    add: Callable[[Any], None],
-    undecided: Any = None,
-) -> bool:
-    """Follow the loops of a comprehension; whether all is known that it has.
-
-    Args:
-        interpreter: evaluates.
-        generators: the loops.
-        add: takes the element, and the test that does not decide about it (``None``: it is there).
-        undecided: such a test of a loop around these.
-    """
-    if not generators:
-        add(undecided)
-        return True
-    first, rest = generators[0], generators[1:]
-    iterable = interpreter.evaluate(first.iter)
-    items, whole = interpreter.iterate(iterable)
-    complete = whole
-    has_unknown = not complete and not (items and interpreter.guesses)
-    notes = interpreter.session.notes
-    for item in items[: interpreter.max_items]:
-        value, doubtful = interpreter.item_of(item)
-        assign(interpreter, first.target, value)
-        tests = [interpreter.evaluate(test) for test in first.ifs]
-        decisions = [_is_kept(interpreter, test) for test in tests]
-        if doubtful is not None:
-            tests, decisions = [*tests, doubtful], [*decisions, None]
-        if False in decisions:
-            continue
-        if None in decisions:
-            test = tests[decisions.index(None)]
-            with interpreter.in_doubt(test):
-                known = _generate(interpreter, rest, add, test)
-            complete = complete and known and not interpreter.guesses
-        else:
-            complete = _generate(interpreter, rest, add, undecided) and complete
-    if items:
-        interpreter.report_rest(notes, len(items), whole)
-    if has_unknown:  # what the element does is seen, but nothing is known of the item
-        with interpreter.in_doubt(iterable):
-            assign(interpreter, first.target, interpreter.element(iterable))
-            for test in first.ifs:
-                interpreter.evaluate(test)
-            _generate(interpreter, rest, add, iterable)
-    return complete and len(items) <= interpreter.max_items
-
-
-def _is_kept(interpreter: Interpreter, test: Any) -> bool | None:
-    """Whether a filter keeps an item: one that is a text of a parameter if it is not empty here."""
-    if isinstance(test, Const) and test.overridable and (isinstance(test.value, str) or test.value):
-        return bool(test.value)
-    return interpreter.decided(test)
-
-
 def _lambda(interpreter: Interpreter, node: ast.Lambda) -> Any:
     return interpreter.make_function(node, "a lambda")
 
@@ -416,10 +323,10 @@ _EXPRESSIONS: dict[type, Callable[[Interpreter, Any], Any]] = {
     ast.Attribute: _attribute,
     ast.Call: _call,
     ast.Subscript: _subscript,
-    ast.ListComp: _comprehension,
-    ast.SetComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
-    ast.DictComp: _dict_comprehension,
+    ast.ListComp: comprehension,
+    ast.SetComp: comprehension,
+    ast.GeneratorExp: comprehension,
+    ast.DictComp: dict_comprehension,
     ast.Lambda: _lambda,
     ast.NamedExpr: _named,
     ast.Await: _inner,
