@@ -9,7 +9,7 @@ import dagster as dg
 
 from fabric_assets.arguments import Argument, Arguments, launch_of
 from fabric_assets.client.compute import parameter_problem
-from fabric_assets.client.errors import FabricError
+from fabric_assets.client.errors import FabricError, JobInstanceError
 from fabric_assets.instance_ledger import InstanceLedger
 from fabric_assets.jobs.job import JobOutcome
 from fabric_assets.materialization import check_results, failure, outcome_metadata
@@ -180,6 +180,11 @@ def build_job_asset(
             raise _late_partitions(name)
         partition = context.partition_key if one_partition else None
         step = str(context.op_execution_context.op_handle)
+        retry_wait_seconds = (
+            policy.calculate_delay(context.retry_number + 1)
+            if context.retry_number < policy.max_retries
+            else None
+        )
         start = JobStart(
             context=context,
             resource=getattr(context.resources, resource_key),
@@ -197,6 +202,7 @@ def build_job_asset(
                 "timeout_seconds": timeout_seconds,
                 "run_again_if_deduped": options.get("run_again_if_deduped", False),
                 "expected_seconds": expected_seconds(context.instance, materialized_key, partition),
+                "retry_wait_seconds": retry_wait_seconds,
             },
             key=asset_key,
             partition=partition,
@@ -205,10 +211,11 @@ def build_job_asset(
             outcome = await run(start)
         except FabricError as error:
             failed = start.reported.added_to(failure(error))
-            if error.retriable and context.retry_number < policy.max_retries:
+            if error.retriable and retry_wait_seconds is not None:
+                waited = isinstance(error, JobInstanceError) and error.may_still_run
                 raise dg.RetryRequested(
                     max_retries=policy.max_retries,
-                    seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
+                    seconds_to_wait=0 if waited else retry_wait_seconds,
                 ) from failed
             raise failed from None
         known, checked = report(outcome, context.retry_number + 1, start.reported.unreported(checks))

@@ -201,15 +201,13 @@ def _check_result(spec: dg.AssetCheckSpec, reported: object) -> dg.AssetCheckRes
             f"The notebook's exit value {_lacking(spec.name, reported)}. Let it end with "
             f'notebookutils.notebook.exit(json.dumps({{"checks": {{"{spec.name}": True}}}})).'
         )
-    severity = (
-        dg.AssetCheckSeverity.WARN if details.get("severity") == "WARN" else dg.AssetCheckSeverity.ERROR
-    )
+    warns = str(details.get("severity")).upper() == "WARN"
     metadata = details.get("metadata")
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
         passed=passed is True,
-        severity=severity,
+        severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
         description=str(description) if description else None,
         metadata={str(key): _metadata_value(value) for key, value in metadata.items()}
         if isinstance(metadata, Mapping)

@@ -1,4 +1,4 @@
-"""A job of two notebooks that never end, for the tests of termination."""
+"""Jobs of notebooks that never end, for the tests of termination."""
 
 import os
 
@@ -13,11 +13,22 @@ executors = {
 }
 
 defs = dg.Definitions(
-    assets=[notebook_asset(name, notebook=name, timeout_seconds=None) for name in ("Orders", "Customers")],
-    jobs=[dg.define_asset_job("load", selection="*")],
+    assets=[
+        *(notebook_asset(name, notebook=name, timeout_seconds=None) for name in ("Orders", "Customers")),
+        notebook_asset(
+            "Retried",
+            notebook="Orders",
+            timeout_seconds=float(os.environ.get("TIMEOUT_SECONDS", "3600")),
+            retry=1,
+            retry_interval_seconds=3600,
+        ),
+    ],
+    jobs=[dg.define_asset_job("load", ["Orders", "Customers"]), dg.define_asset_job("retried", ["Retried"])],
     resources={
         "fabric": FabricResource(
-            poll_seconds=0.05, cancel_on_terminate=os.environ.get("KEEP_RUNNING") is None
+            poll_seconds=0.05,
+            cancel_on_terminate=os.environ.get("KEEP_RUNNING") is None,
+            cancel_timeout_seconds=float(os.environ.get("CANCEL_TIMEOUT_SECONDS", "30")),
         )
     },
     executor=executors[os.environ["EXECUTOR"]],

@@ -65,12 +65,13 @@ def spec(name: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name, asset="DimX")
 
 
-def test_checks_are_read_from_the_exit_value() -> None:
+@pytest.mark.parametrize("severity", ["WARN", "warn"])
+def test_checks_are_read_from_the_exit_value(severity: str) -> None:
     exit_value = json.dumps(
         {
             "checks": {
                 "a": True,
-                "b": {"passed": False, "severity": "WARN", "description": "2 nulls", "metadata": {"n": 2}},
+                "b": {"passed": False, "severity": severity, "description": "2 nulls", "metadata": {"n": 2}},
             }
         }
     )

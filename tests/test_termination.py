@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from fabric_assets.local import ServedFabric
+from fabric_assets.local.script import Fault
 from tests.conftest import Simulate
+from tests.faults.harness import CANCEL, READ, in_background
 
 DEADLINE_SECONDS = 90
 DEFINITIONS = Path(__file__).parent / "termination_definitions.py"
@@ -30,11 +32,13 @@ def wait_for(what: str, reached: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def run_worker(fabric: ServedFabric, home: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def run_worker(
+    fabric: ServedFabric, home: Path, *, job: str = "load", **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "job", "execute", "-f", str(DEFINITIONS), "-j", "load"],
+        [sys.executable, "-m", "dagster", "job", "execute", "-f", str(DEFINITIONS), "-j", job],
         env={
             **os.environ,
             "DAGSTER_HOME": str(home),
@@ -97,3 +101,34 @@ def test_a_job_instance_can_be_left_running(simulate: Simulate, tmp_path: Path) 
 
     assert statuses(fabric) == ["InProgress"]
     assert "is left running (cancel_on_terminate is off)" in output, output
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess", "one_process"])
+@pytest.mark.parametrize(
+    ("fault", "settings"),
+    [
+        pytest.param(Fault(method="GET", path=READ, skip=1, status=401), {}, id="nobody could see it"),
+        pytest.param(
+            Fault(method="POST", path=CANCEL, status=403),
+            {"TIMEOUT_SECONDS": "0.5", "CANCEL_TIMEOUT_SECONDS": "5"},
+            id="it could not be cancelled",
+        ),
+    ],
+)
+def test_what_may_still_run_is_cancelled_when_its_retry_will_never_come(
+    simulate: Simulate, tmp_path: Path, executor: str, fault: Fault, settings: dict[str, str]
+) -> None:
+    fabric = simulate(notebooks=["Orders", "Customers"], job_instances=[{"never_ends": True}])
+    fabric.add_fault(fault)
+    lines: list[str] = []
+
+    with run_worker(fabric, tmp_path / "dagster", job="retried", EXECUTOR=executor, **settings) as process:
+        reader = in_background(lambda: lines.extend(process.stdout or ()))
+        wait_for("waiting", lambda: any("The next attempt begins in 3600 s" in line for line in lines))
+        assert statuses(fabric) == ["InProgress"]
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=DEADLINE_SECONDS)
+        reader.join()
+
+    assert statuses(fabric) == ["Cancelled"]
+    assert process.returncode != 0

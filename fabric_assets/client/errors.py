@@ -119,6 +119,11 @@ class JobInstanceError(FabricError):
         self.url = url
         self.details = details or {}
 
+    @property
+    def may_still_run(self) -> bool:
+        """Whether the job instance may run on."""
+        return False
+
 
 class JobInstanceFailedError(JobInstanceError):
     """The job instance ended with another status than ``Completed``."""
@@ -129,6 +134,11 @@ class JobInstanceLostError(JobInstanceError):
 
     If it is retriable, the next attempt takes the job instance over. If not, starting another could load a table twice.
     """
+
+    @property
+    def may_still_run(self) -> bool:
+        """Whether the job instance may run on."""
+        return True
 
 
 class JobInstanceTimeoutError(JobInstanceError):
@@ -143,3 +153,8 @@ class JobInstanceTimeoutError(JobInstanceError):
     ) -> None:
         super().__init__(message, job_instance=job_instance, url=url, error_code="Timeout")
         self.cancelled = cancelled
+
+    @property
+    def may_still_run(self) -> bool:
+        """Whether the job instance may run on."""
+        return not self.cancelled

@@ -161,25 +161,40 @@ class JobExecution:
         with self._watching() as watched:
             try:
                 try:
-                    async with asyncio.timeout(self._job.timeout_seconds) as limit:
-                        await self._watch(watched, limit)
-                except TimeoutError:
-                    await self._stop_after_timeout(watched)
-            except JobInstanceError:
-                raise
-            except FabricError as error:
-                raise JobInstanceLostError(
-                    f"lost sight of {self._service.label} after {self._seen.elapsed_seconds:.0f} s; "
-                    f"{self._seen.where}. It may still be running; a retry of this run takes it over. {error}",
-                    job_instance=self._seen.latest,
-                    url=self._seen.link,
-                    error_code=error.error_code,
-                    request_id=error.request_id,
-                ) from error
+                    await self._watch_in_time(watched)
+                except JobInstanceError as error:
+                    await self._wait_for_retry(error)
+                    raise
             except asyncio.CancelledError:
                 await self._cancelling.let_go(watched)
                 raise
         await self._starting.ended(self._seen.latest.status)
+
+    async def _watch_in_time(self, watched: Watched) -> None:
+        try:
+            try:
+                async with asyncio.timeout(self._job.timeout_seconds) as limit:
+                    await self._watch(watched, limit)
+            except TimeoutError:
+                await self._stop_after_timeout(watched)
+        except JobInstanceError:
+            raise
+        except FabricError as error:
+            raise JobInstanceLostError(
+                f"lost sight of {self._service.label} after {self._seen.elapsed_seconds:.0f} s; "
+                f"{self._seen.where}. It may still be running; a retry of this run takes it over. {error}",
+                job_instance=self._seen.latest,
+                url=self._seen.link,
+                error_code=error.error_code,
+                request_id=error.request_id,
+            ) from error
+
+    async def _wait_for_retry(self, error: JobInstanceError) -> None:
+        """Keep hold of a job instance that may still run until the caller's next attempt can take it over."""
+        wait_seconds = self._job.retry_wait_seconds
+        if wait_seconds is not None and error.may_still_run:
+            self._tell(f"{error} The next attempt begins in {wait_seconds:g} s.", logging.WARNING)
+            await asyncio.sleep(wait_seconds)
 
     def _watching(self) -> AbstractContextManager[Watched]:
         return self._watcher.watching(

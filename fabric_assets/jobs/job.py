@@ -59,6 +59,8 @@ class Job:
             ended.
         expected_seconds: how long it may take, from its past, so that it is read when it is likely to have ended;
             ``None``: not known.
+        retry_wait_seconds: how long the caller wants to wait before its next attempt; ``None``: there is none. If the
+            job instance may still run, this is waited before the error is raised: after it nobody could cancel it.
     """
 
     asset: str
@@ -66,6 +68,7 @@ class Job:
     timeout_seconds: float | None = None
     run_again_if_deduped: bool = False
     expected_seconds: float | None = None
+    retry_wait_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
