@@ -11,7 +11,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from fabric_assets.lineage.plain import from_python, to_python
-from fabric_assets.lineage.values import Const, Unknown
+from fabric_assets.lineage.values import Const, Items, Unknown
 from fabric_assets.lineage.work import spend
 
 MAX_DOCUMENT = 100_000
@@ -34,9 +34,12 @@ def parsed(reader: str, text: Any) -> Any:
     if not (isinstance(text, Const) and isinstance(text.value, str)) or len(text.value) > MAX_DOCUMENT:
         return Unknown()
     try:
-        return from_python(_loaded(reader, text.value), text.overridable)
+        value = from_python(_loaded(reader, text.value), text.overridable)
     except (ValueError, RecursionError, SyntaxError, MemoryError, yaml.YAMLError):
         return Unknown()
+    if text.overridable and isinstance(value, Items) and not value.items:
+        value.complete = False  # a parameter whose value here is empty
+    return value
 
 
 def rows_of_text(text: Any, options: dict[str, Any], *, with_names: bool) -> Any:

@@ -79,7 +79,7 @@ def find_entry(mapping: Mapping, value: Any) -> Any:
 
 
 def from_python(value: Any, overridable: bool = False) -> Any:
-    """The abstract value of a plain Python value."""
+    """The abstract value of a plain Python value; the records of a list are taken as they are, together."""
     if isinstance(value, dict):
         spend(len(value) >> 3)
         entries = islice(value.items(), MAX_ITEMS)
@@ -88,7 +88,10 @@ def from_python(value: Any, overridable: bool = False) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         spend(len(value) >> 3)
         ordered = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-        items = [from_python(item, overridable) for item in islice(ordered, MAX_ITEMS)]
+        items = [
+            from_python(item, overridable and not isinstance(item, dict))
+            for item in islice(ordered, MAX_ITEMS)
+        ]
         return Items(items, len(value) <= MAX_ITEMS, type(value).__name__.removeprefix("frozen"))
     if isinstance(value, str | bytes) and len(value) > MAX_TEXT:
         return Unknown(VERY_LONG)
@@ -107,7 +110,7 @@ def to_python(value: Any) -> Any:
     except RecursionError as error:  # a collection that holds itself, for one
         raise ValueError("nested too deeply") from error
     finally:
-        spend(parts.count >> 3)
+        spend(1 + (parts.count >> 3))
 
 
 class _Parts:

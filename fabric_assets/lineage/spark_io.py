@@ -1,14 +1,13 @@
 """Spark's readers and writers: which tables they read and write."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.frames import Frame
-from fabric_assets.lineage.possibilities import options_of
-from fabric_assets.lineage.sql import run_sql
-from fabric_assets.lineage.sql_tables import SqlContext
 from fabric_assets.lineage.storage import read_path, read_table, write_path, write_table
 from fabric_assets.lineage.values import Const, Reader, TableWriter, Text, Unknown, Writer
+from fabric_assets.lineage.warehouse_connector import synapsesql, with_option
 from fabric_assets.lineage.words import words
 
 if TYPE_CHECKING:
@@ -21,13 +20,13 @@ def reader_method(
     """The value of a method call on ``spark.read``."""
     first = argument(arguments, keywords, 0, "path", "paths", "tableName", "source")
     if name == "format":
-        return Reader(text_value(first).lower() or "unknown", reader.path)
-    if name == "option":
-        if text_value(first).lower() == "path" and len(arguments) > 1:
-            return Reader(reader.format, arguments[1])
-        return reader
+        return replace(reader, format=text_value(first).lower() or "unknown")
+    if name == "option" and len(arguments) > 1:
+        if text_value(first).lower() == "path":
+            return replace(reader, path=arguments[1])
+        return with_option(reader, *arguments[:2])
     if name == "options":
-        return Reader(reader.format, keywords.get("path", reader.path))
+        return replace(reader, path=keywords.get("path", reader.path))
     if name == "schema":
         return reader
     if name == "table":
@@ -46,7 +45,7 @@ def reader_method(
     if name == "delta":
         return read_path(interpreter, first, "spark.read.delta")
     if name == "synapsesql":
-        return _warehouse(interpreter, first, None)
+        return synapsesql(interpreter, reader, first)
     if name in ("parquet", "csv", "json", "text", "orc", "xml", "textFile"):
         frames = [
             read_path(interpreter, path, f"spark.read.{name}", quiet=not _mentions_tables(path))
@@ -58,25 +57,6 @@ def reader_method(
     return reader
 
 
-def _warehouse(interpreter: "Interpreter", name: Any, frame: Frame | None) -> Frame:
-    """``synapsesql``: a table of a warehouse or SQL endpoint, by its name of three parts."""
-    session = interpreter.session
-    frames = []
-    for _, option in options_of(name):
-        if not text_value(option):
-            session.gap("synapsesql: the table name is only known when the notebook runs")
-            continue
-        if " " in text_value(option).strip():
-            frames.append(run_sql(session, option, SqlContext("tsql")))
-            continue
-        table = session.resolver.tsql_table(text_value(option))
-        if frame is None:
-            frames.append(session.read(table))
-        else:
-            session.write(table, frame)
-    return Frame.union(frames) if frames else Frame()
-
-
 def writer_method(
     interpreter: "Interpreter", writer: Writer, name: str, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:
@@ -84,11 +64,9 @@ def writer_method(
     first = argument(arguments, keywords, 0, "path", "name", "tableName", "source", "saveMode")
     mode = text_value(keywords.get("mode", keywords.get("saveMode"))).lower() or writer.mode
     if name == "format":
-        return Writer(
-            writer.frame, text_value(first).lower() or "unknown", writer.mode, writer.path, writer.streaming
-        )
+        return replace(writer, format=text_value(first).lower() or "unknown")
     if name in ("mode", "outputMode"):
-        return Writer(writer.frame, writer.format, text_value(first).lower(), writer.path, writer.streaming)
+        return replace(writer, mode=text_value(first).lower())
     if name in ("option", "options"):
         return _with_option(writer, arguments, keywords)
     if name in ("saveAsTable", "toTable") or (name == "table" and writer.streaming):
@@ -121,7 +99,7 @@ def writer_method(
         )
         return Unknown()
     if name == "synapsesql":
-        _warehouse(interpreter, first, writer.frame)
+        synapsesql(interpreter, writer, first)
         return Unknown()
     return Unknown() if name == "jdbc" else writer
 
@@ -136,7 +114,8 @@ def _with_option(writer: Writer, arguments: list[Any], keywords: dict[str, Any])
             mode = "overwrite a part"
     if {"replaceWhere", "partitionOverwriteMode"} & set(keywords):
         mode = "overwrite a part"
-    return Writer(writer.frame, writer.format, mode, path, writer.streaming)
+    writer = with_option(writer, *arguments[:2]) if len(arguments) > 1 else writer
+    return replace(writer, mode=mode, path=path)
 
 
 def table_writer_method(

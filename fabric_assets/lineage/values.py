@@ -265,10 +265,12 @@ def unwrapped(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Reader:
-    """``spark.read`` with the format and path set so far."""
+    """``spark.read`` with the format and path set so far; workspace and database: of a warehouse."""
 
     format: str = ""
     path: Any = None
+    workspace: Any = None
+    database: Any = None
 
 
 @dataclass(frozen=True)
@@ -280,6 +282,8 @@ class Writer:
     mode: str = ""
     path: Any = None
     streaming: bool = False
+    workspace: Any = None
+    database: Any = None
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ WORK = {
     + f"'\n{_SAVE}",
     "sets": "a = {str(i) for i in range(300)}\nfor i in range(300):\n  for j in range(300):\n    b = a - a\n"
     + _EACH,
+    "sets of pairs": "a = {(i, i) for i in range(300)}\nfor i in range(300):\n  for j in range(300):\n    b = a | a\n"
+    + _EACH,
     "columns": 'd = spark.table("t")\nfor i in range(300):\n  for j in range(300): d = d.withColumn(f"c{i}_{j}", d.x)\n'
     'd.write.saveAsTable("u")',
     "sql": "a = 'select 1 as x' + ' union all select x from t' * 40\nfor i in range(300):\n  for j in range(300):\n"
