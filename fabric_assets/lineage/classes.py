@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fabric_assets.lineage.class_fields import Fields
 from fabric_assets.lineage.functions import call_function
 from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of
@@ -33,7 +34,7 @@ def make_class(
     name: str,
     attributes: dict[str, Any],
     bases: tuple[Any, ...],
-    own_fields: tuple[str, ...],
+    own_fields: Fields,
 ) -> ClassValue:
     """The class of a class statement.
 
@@ -42,10 +43,9 @@ def make_class(
         name: of the class.
         attributes: names that its body binds.
         bases: values of its bases.
-        own_fields: names that its body annotates.
+        own_fields: fields that its body annotates.
     """
-    inherited = tuple(f for base in bases if isinstance(base, ClassValue) for f in base.fields)
-    fields = (*inherited, *(f for f in own_fields if f not in inherited))
+    fields = own_fields.after([base.fields for base in bases if isinstance(base, ClassValue)])
     value = ClassValue(name, attributes, bases, fields, _kind(bases))
     if value.is_enumeration:
         _make_members(interpreter, value)
@@ -103,16 +103,19 @@ def construct(
     if isinstance(initializer, Function):
         call_function(interpreter, initializer, [instance, *arguments], keywords)
         return instance
-    for name in cls.fields:
+    for name in cls.fields.names:
         default = cls.lookup(name)
         if isinstance(default, FieldFactory):
             instance.attributes[name] = interpreter.invoke(default.function, [])
-    for name, value in zip(cls.fields, arguments, strict=False):
+    for name, value in zip(cls.fields.arguments, arguments, strict=False):
         instance.attributes[name] = value
     instance.attributes.update(keywords)
+    given = [instance.attributes.pop(name, None) or cls.lookup(name) for name in cls.fields.passed_on]
     after = cls.lookup("__post_init__")
     if isinstance(after, Function):
-        call_function(interpreter, after, [instance], {})
+        call_function(
+            interpreter, after, [instance, *(Unknown() if value is None else value for value in given)], {}
+        )
     return instance
 
 
@@ -154,6 +157,10 @@ def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) ->
         return Mapping(owner.attributes)
     if name == "_asdict":
         return Partial(Lib("copy.copy"), (as_dictionary(owner),))
+    if name == "model_dump" and owner.cls is not None:
+        return Partial(Lib("copy.copy"), (as_dictionary(owner),))
+    if name == "model_copy":
+        return Partial(Lib("pydantic.model_copy"), (owner,))
     if name == "_replace":
         return Partial(Lib("dataclasses.replace"), (owner,))
     if name == "__class__" and owner.cls is not None:
@@ -183,7 +190,7 @@ def as_dictionary(value: Instance) -> Mapping:
     spend(1)
     entries: dict[Any, Any] = {}
     if value.cls is not None:
-        defaults = ((name, value.cls.lookup(name)) for name in value.cls.fields)
+        defaults = ((name, value.cls.lookup(name)) for name in value.cls.fields.names)
         entries = {name: default for name, default in defaults if default is not None}
     entries.update(value.attributes)
     return Mapping({k: as_dictionary(v) if _is_record(v) else v for k, v in entries.items()})
@@ -193,18 +200,19 @@ def _is_record(value: Any) -> bool:
     return isinstance(value, Instance) and value.cls is not None and not value.cls.is_enumeration
 
 
-def replaced(value: Any, keywords: dict[str, Any]) -> Any:
+def replaced(interpreter: Interpreter, value: Any, keywords: dict[str, Any]) -> Any:
     """A copy of an object with some fields replaced, as ``dataclasses.replace`` makes it."""
-    copies = [
-        (
-            guard,
-            Instance({**option.attributes, **keywords}, option.cls)
-            if isinstance(option, Instance)
-            else Unknown(),
-        )
-        for guard, option in options_of(value)
-    ]
-    return one_of(copies)
+
+    def copy(option: Any) -> Any:
+        if not isinstance(option, Instance):
+            return Unknown()
+        if option.cls is None or not isinstance(option.cls.lookup("__post_init__"), Function):
+            return Instance({**option.attributes, **keywords}, option.cls)
+        known = {name: option.attributes.get(name) for name in option.cls.fields.arguments}
+        given = {name: part for name, part in known.items() if part is not None}
+        return construct(interpreter, option.cls, [], {**given, **keywords})
+
+    return map_options(copy, [value], interpreter.session.branches)
 
 
 def printed(interpreter: Interpreter, value: Any) -> Any:

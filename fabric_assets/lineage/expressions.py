@@ -125,6 +125,8 @@ def _boolean(interpreter: Interpreter, node: ast.BoolOp) -> Any:
         if decision is None:
             doubtful = value
         last = position == len(node.values) - 1
+        if decision is stops_at and isinstance(value, Const) and isinstance(value.value, bool):
+            return value  # whatever those before it are
         if decision is stops_at or last:
             options.append(value)
             break
@@ -155,7 +157,9 @@ def _compare(interpreter: Interpreter, node: ast.Compare) -> Any:
     result: Any = Const(True)
     for how, right in zip(node.ops, rights, strict=True):
         result = map_options(
-            lambda a, b, how=how: compared(node, how, a, b), [left, right], interpreter.session.branches
+            lambda a, b, how=how: _compared(interpreter, node, how, a, b),
+            [left, right],
+            interpreter.session.branches,
         )
         decision = interpreter.decided(result)
         if decision is False:
@@ -164,6 +168,14 @@ def _compare(interpreter: Interpreter, node: ast.Compare) -> Any:
             return result if len(rights) == 1 else Unknown(described(node))
         left = right
     return result
+
+
+def _compared(interpreter: Interpreter, node: ast.Compare, how: ast.cmpop, left: Any, right: Any) -> Any:
+    own = interpreter.special(right, "__contains__", left) if isinstance(how, ast.In | ast.NotIn) else None
+    if own is None:
+        return compared(node, how, left, right)
+    decision = interpreter.decided(own)
+    return Unknown(described(node)) if decision is None else Const(decision == isinstance(how, ast.In))
 
 
 def _conditional(interpreter: Interpreter, node: ast.IfExp) -> Any:

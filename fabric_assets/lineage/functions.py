@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from fabric_assets.lineage.interpreter import MAX_DEPTH, Flow, Interpreter
+from fabric_assets.lineage.interpreter import Flow, Interpreter
 from fabric_assets.lineage.possibilities import one_of
 from fabric_assets.lineage.values import (
     Const,
@@ -23,12 +23,9 @@ def call_function(
 ) -> Any:
     """Follow the body of a function with these arguments; the value that it returns."""
     node = function.node
-    if (
-        interpreter.call_stack.count(node) >= interpreter.max_recursion
-        or len(interpreter.call_stack) >= MAX_DEPTH
-    ):
-        return Unknown(f"the result of {function.name}, which calls itself")
     names = bound(function, arguments, keywords)
+    if not interpreter.recursions.enters(interpreter, function, names):
+        return Unknown(f"the result of {function.name}, which calls itself")
     session = interpreter.session
     former_scope = interpreter.enter(Scope(names, function.scope))
     former_returned, interpreter.returned = interpreter.returned, []
@@ -59,6 +56,7 @@ def call_function(
         session.inside.pop()
         interpreter.owners.pop()
         interpreter.call_stack.pop()
+        interpreter.recursions.leave()
         interpreter.yielded, interpreter.yielded_all, interpreter.yield_branches = former_yielded
         interpreter.returned = former_returned
         interpreter.enter(former_scope)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fabric_assets.lineage.classes import bound_to
 from fabric_assets.lineage.interpreter import Interpreter
-from fabric_assets.lineage.values import Bound, ClassValue, Instance, Lib, Super, Unknown
+from fabric_assets.lineage.values import Bound, ClassValue, Instance, Lib, Partial, Super, Unknown
 from fabric_assets.lineage.work import spend
 
 
@@ -39,6 +39,8 @@ def super_attribute(interpreter: Interpreter, value: Super, name: str) -> Any:
     for base in rest:
         if name in base.attributes:
             return bound_to(interpreter, owner, base.attributes[name])
+    if name == "__setattr__":
+        return Partial(Lib("builtins.setattr"), (owner,))
     return Lib("builtins.object.__new__") if name == "__new__" else Bound(Unknown(), name)
 
 

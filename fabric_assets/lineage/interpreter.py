@@ -10,6 +10,7 @@ from typing import Any
 
 from fabric_assets.lineage.plain import items_of
 from fabric_assets.lineage.possibilities import one_of, options_of
+from fabric_assets.lineage.recursion import Recursions
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.values import (
     ClassValue,
@@ -46,7 +47,8 @@ class Interpreter:
 
     Attributes:
         max_items: of a collection or a loop; what comes after them is not known.
-        max_recursion: so often a function is followed within itself.
+        max_recursion: so often a function is followed within itself, more often only with new arguments.
+        max_depth: calls of functions within each other that are followed.
         guesses: where a value is not certain, take the likely one.
         session: takes the notes.
         scope: the names that are visible now.
@@ -55,6 +57,7 @@ class Interpreter:
 
     max_items = 300
     max_recursion = 2
+    max_depth = MAX_DEPTH
     guesses = True
 
     def __init__(
@@ -73,6 +76,7 @@ class Interpreter:
         self.yielded_all = True  # none was left out or came from a branch that may not be taken
         self.yield_branches: dict[int, int] = {}
         self.call_stack: list[ast.AST] = []
+        self.recursions = Recursions()
         self.followed: Counter[ast.AST] = Counter()
         self.owners: list[ClassValue | None] = []
         self.pinned = 0  # inside a function or a notebook that was included: the line of the call counts
@@ -203,6 +207,8 @@ class Interpreter:
                 results.add(bool(option.value))
             elif isinstance(option, Items | Mapping) and (option.complete or _size(option)):
                 results.add(bool(_size(option)))
+            elif isinstance(option, Instance) and option.cls is not None and _has_truth(option.cls):
+                return None
             elif isinstance(option, Function | ClassValue | Instance) or _has_text(option):
                 results.add(True)
             else:
@@ -337,6 +343,11 @@ class Interpreter:
         """Make a scope current; the former one is returned."""
         former, self.scope = self.scope, scope
         return former
+
+
+def _has_truth(cls: ClassValue) -> bool:
+    """Whether the class says which of its objects are true."""
+    return any(cls.lookup(name) is not None for name in ("__bool__", "__len__"))
 
 
 def _has_text(value: Any) -> bool:

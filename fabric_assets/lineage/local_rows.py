@@ -48,7 +48,7 @@ def _of_columns(data: Mapping) -> list[Any] | None:
 def _row(entry: Any, columns: list[str]) -> Mapping | None:
     if isinstance(entry, Mapping):
         return Mapping(dict(entry.entries), entry.complete, is_record=True)
-    if isinstance(entry, Instance) and entry.cls is not None and entry.cls.fields:
+    if isinstance(entry, Instance) and entry.cls is not None and entry.cls.fields.names:
         return Mapping(dict(entry.attributes), is_record=True)
     if isinstance(entry, Items) and entry.complete and len(entry.items) == len(columns):
         return Mapping(dict(zip(columns, entry.items, strict=True)), is_record=True)

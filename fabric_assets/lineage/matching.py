@@ -170,7 +170,7 @@ def _class(interpreter: Interpreter, pattern: ast.MatchClass, subject: Any) -> b
         return _unknown(interpreter, pattern)
     if cls not in method_order(subject.cls):
         return False
-    names = [*cls.fields[: len(pattern.patterns)], *pattern.kwd_attrs]
+    names = [*cls.fields.names[: len(pattern.patterns)], *pattern.kwd_attrs]
     results: list[bool | None] = []
     for name, part in zip(names, [*pattern.patterns, *pattern.kwd_patterns], strict=False):
         value = member(interpreter, subject, name)

@@ -252,9 +252,9 @@ def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
 def _field(node: ast.Subscript, owner: Instance, key: Any) -> Any:
     """A field of an object, by its name or its position in a named tuple."""
     if isinstance(key, int) and owner.cls is not None and owner.cls.kind == "tuple":
-        if not -len(owner.cls.fields) <= key < len(owner.cls.fields):
+        if not -len(owner.cls.fields.names) <= key < len(owner.cls.fields.names):
             return Unknown(described(node))
-        key = owner.cls.fields[key]
+        key = owner.cls.fields.names[key]
     found = owner.attributes.get(key)
     if found is None and owner.cls is not None:
         found = owner.cls.lookup(str(key))

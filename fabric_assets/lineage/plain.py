@@ -175,7 +175,7 @@ def items_of(value: Any) -> tuple[list[Any], bool]:
     if isinstance(value, ClassValue) and value.is_enumeration:
         return list(value.members.values()), True
     if isinstance(value, Instance) and value.cls is not None and value.cls.kind == "tuple":
-        fields = [value.attributes.get(name, value.cls.lookup(name)) for name in value.cls.fields]
+        fields = [value.attributes.get(name, value.cls.lookup(name)) for name in value.cls.fields.names]
         return [Unknown() if part is None else part for part in fields], True
     if isinstance(value, Const) and isinstance(value.value, str):
         return [Const(c) for c in value.value[:_MAX_CHARACTERS]], len(value.value) <= _MAX_CHARACTERS

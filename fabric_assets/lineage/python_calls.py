@@ -83,7 +83,7 @@ def call_builtin(
             arguments[:2],
             interpreter.session.branches,
         )
-    if name == "setattr" and len(arguments) == 3 and isinstance(arguments[1], Const):
+    if name in ("setattr", "object.__setattr__") and len(arguments) == 3 and isinstance(arguments[1], Const):
         for _, option in options_of(first):
             set_attribute(interpreter, option, str(arguments[1].value), arguments[2])
         return Const(None)
@@ -100,6 +100,9 @@ def call_builtin(
         return Unknown()
     if name in ("exit", "quit"):
         return Never()
+    if name == "len" and isinstance(first, Instance):
+        own = interpreter.special(first, "__len__")
+        return Unknown() if own is None else own
     if name in _PURE:
         return _pure(name, arguments, keywords)
     _run_callbacks(interpreter, arguments, keywords)

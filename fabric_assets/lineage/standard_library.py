@@ -7,6 +7,7 @@ from itertools import product, zip_longest
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from fabric_assets.lineage.class_fields import Fields
 from fabric_assets.lineage.classes import as_dictionary, replaced
 from fabric_assets.lineage.documents import parsed, rows_of_text
 from fabric_assets.lineage.frames import Frame
@@ -146,14 +147,18 @@ def call_standard_library(
         )
     if name == "enum.auto":
         return AUTO
-    if name in ("dataclasses.field", "pydantic.Field"):
+    if name in ("dataclasses.field", "pydantic.Field", "attr.ib", "attr.field", "attrs.field"):
         if "default_factory" in keywords:
             return FieldFactory(keywords["default_factory"])
         return keywords.get("default", first)
     if name == "dataclasses.asdict" and isinstance(first, Instance):
         return as_dictionary(first)
     if name == "dataclasses.replace":
-        return replaced(first, keywords)
+        return replaced(interpreter, first, keywords)
+    if name == "pydantic.model_copy":
+        update = keywords.get("update")
+        changes = update.entries.items() if isinstance(update, Mapping) else ()
+        return replaced(interpreter, first, {str(key): value for key, value in changes})
     if name == "pydantic.model_validate" and len(arguments) == 2 and isinstance(arguments[1], Mapping):
         return interpreter.invoke(first, [], {str(key): v for key, v in arguments[1].entries.items()})
     if name in ("sys.exit", "os._exit"):
@@ -203,7 +208,7 @@ def _named_tuple(name: Any, fields: Any) -> Any:
         return Unknown()
     names = plain.replace(",", " ").split() if isinstance(plain, str) else [str(field) for field in plain]
     title = str(name.value) if isinstance(name, Const) else ""
-    return ClassValue(title, {}, fields=tuple(names), kind="tuple")
+    return ClassValue(title, {}, fields=Fields(tuple(names)), kind="tuple")
 
 
 def _callable(value: Any) -> bool:

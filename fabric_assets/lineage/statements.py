@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fabric_assets.lineage.assignments import assign, loaded
+from fabric_assets.lineage.class_fields import fields_of
 from fabric_assets.lineage.classes import make_class, member
 from fabric_assets.lineage.decorators import decorate_class, decorated
 from fabric_assets.lineage.expressions import slice_limits
@@ -80,11 +81,6 @@ def _function(interpreter: Interpreter, node: ast.FunctionDef | ast.AsyncFunctio
 def _class(interpreter: Interpreter, node: ast.ClassDef) -> Flow:
     bases = tuple(interpreter.evaluate(base) for base in node.bases)
     outer, interpreter.scope = interpreter.scope, Scope({}, interpreter.scope)
-    fields = tuple(
-        entry.target.id
-        for entry in node.body
-        if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name)
-    )
     try:
         interpreter.run(node.body)
         names = interpreter.scope.names
@@ -94,7 +90,7 @@ def _class(interpreter: Interpreter, node: ast.ClassDef) -> Flow:
     methods = [function for function in functions if isinstance(function, Function)]
     for method in methods:
         method.scope = outer
-    value = make_class(interpreter, node.name, names, bases, fields)
+    value = make_class(interpreter, node.name, names, bases, fields_of(node.body))
     for method in methods:
         method.owner = value
     interpreter.bind(node.name, value)

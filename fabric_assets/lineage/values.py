@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from fabric_assets.lineage.class_fields import NO_FIELDS, Fields
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.tables import DEFAULT_LAKEHOUSE, HOME, THIS_WORKSPACE, Table
 
@@ -189,7 +190,7 @@ class ClassValue:
     """A class of a notebook.
 
     Attributes:
-        fields: names of a dataclass or named tuple, in order.
+        fields: of a dataclass or named tuple.
         kind: ``enumeration``, ``value enumeration`` (its members are texts or numbers as well), ``tuple``,
             ``dictionary``; empty for all else.
         members: of an enumeration.
@@ -199,7 +200,7 @@ class ClassValue:
     name: str
     attributes: dict[str, Any]
     bases: tuple[Any, ...] = ()
-    fields: tuple[str, ...] = ()
+    fields: Fields = NO_FIELDS
     kind: str = ""
     members: dict[str, "Instance"] = field(default_factory=dict)
     subclasses: list["ClassValue"] = field(default_factory=list)
