@@ -19,12 +19,13 @@ from fabric_assets.lineage.interpreter import Interpreter
 from fabric_assets.lineage.ipython_calls import run_magic, shell_call
 from fabric_assets.lineage.magics import RUN_CALL, SQL_CALL
 from fabric_assets.lineage.objects import attribute_of
-from fabric_assets.lineage.paths import path_attribute
+from fabric_assets.lineage.paths import joined_path, path_attribute
 from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import call_builtin
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
 from fabric_assets.lineage.sql_connections import connection_method, written
+from fabric_assets.lineage.storage import read_path
 from fabric_assets.lineage.strings import format_method, text_method
 from fabric_assets.lineage.tables import UnresolvedNameError
 from fabric_assets.lineage.templates import substituted
@@ -67,6 +68,8 @@ def attribute(interpreter: Interpreter, owner: Any, name: str) -> Any:
     if isinstance(owner, Lib):
         if owner.name == "notebookutils.runtime" and name == "context":
             return library_calls.runtime_context(interpreter)
+        if name == "sep" and owner.name in ("os", "os.path"):
+            return Const("/")
         return spark_calls.lib_attribute(owner, name)
     if name in ("__name__", "__qualname__") and isinstance(owner, Function | Decorated | ClassValue):
         named = owner.original if isinstance(owner, Decorated) else owner
@@ -174,6 +177,9 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
         return substituted(owner, name, arguments, keywords)
     if isinstance(owner, Const | Text):
         if isinstance(owner, Text) or isinstance(owner.value, str):
+            if name in ("glob", "rglob"):  # of a path: the files of a table
+                read_path(interpreter, joined_path(owner, *arguments[:1]), name, quiet=True)
+                return Unknown()
             if name in ("format", "format_map") and isinstance(owner, Text):
                 return _format_text(owner, arguments, keywords)
             parts = [*arguments, *keywords.values()]

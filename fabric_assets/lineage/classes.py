@@ -215,15 +215,15 @@ def replaced(interpreter: Interpreter, value: Any, keywords: dict[str, Any]) -> 
     return map_options(copy, [value], interpreter.session.branches)
 
 
-def printed(interpreter: Interpreter, value: Any) -> Any:
-    """The value as ``str()`` takes it: objects with ``__str__`` as what that returns."""
+def printed(interpreter: Interpreter, value: Any, *, as_source: bool = False) -> Any:
+    """The value as ``str()`` takes it, or ``repr()``: objects that have methods for it as what these return."""
     if not any(isinstance(option, Instance) for _, option in options_of(value)):
         return value
     results = []
     for guard, option in options_of(value):
-        method = (
-            option.cls.lookup("__str__") if isinstance(option, Instance) and option.cls is not None else None
-        )
+        cls = option.cls if isinstance(option, Instance) else None
+        names = ("__repr__",) if as_source else ("__str__", "__repr__")
+        method = next(filter(None, (cls.lookup(name) for name in names if cls is not None)), None)
         if isinstance(method, Function) and interpreter.call_stack.count(method.node) < 2:
             results.append((guard, call_function(interpreter, method, [option], {})))
         else:

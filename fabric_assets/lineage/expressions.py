@@ -17,6 +17,7 @@ from fabric_assets.lineage.operations import compared, described, element, opera
 from fabric_assets.lineage.plain import put, text_of
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of, without_empty
 from fabric_assets.lineage.strings import format_value
+from fabric_assets.lineage.surroundings import Surroundings
 from fabric_assets.lineage.values import (
     Const,
     Items,
@@ -68,13 +69,15 @@ def _joined(interpreter: Interpreter, node: ast.JoinedStr) -> Any:
 
 
 def _formatted(interpreter: Interpreter, node: ast.FormattedValue) -> Any:
-    value = printed(interpreter, interpreter.evaluate(node.value))
+    given = interpreter.evaluate(node.value)
+    value = printed(interpreter, given, as_source=node.conversion == ord("r"))
+    conversion = node.conversion if value is given else -1
     spec = interpreter.evaluate(node.format_spec) if node.format_spec is not None else Const("")
 
     def formatted(option: Any, how: Any) -> Any:
         option = unwrapped(option)
         if isinstance(option, Const) and isinstance(how, Const):
-            return format_value(option, str(how.value), node.conversion)
+            return format_value(option, str(how.value), conversion)
         text = text_of(option)
         if not isinstance(how, Const):
             text = Text((how if isinstance(how, Unknown) else Unknown(),))
@@ -306,6 +309,8 @@ def _inner(interpreter: Interpreter, node: ast.Await | ast.Starred) -> Any:
 
 def _yield(interpreter: Interpreter, node: ast.Yield) -> Any:
     value = interpreter.evaluate(node.value) if node.value is not None else Const(None)
+    if not interpreter.yielded:
+        interpreter.at_yield = Surroundings.of(interpreter.session)
     interpreter.yielded.append(value)
     interpreter.yielded_all &= interpreter.session.branches == interpreter.yield_branches
     return Unknown(described(node))

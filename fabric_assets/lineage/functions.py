@@ -5,6 +5,7 @@ from typing import Any
 
 from fabric_assets.lineage.interpreter import Flow, Interpreter
 from fabric_assets.lineage.possibilities import one_of
+from fabric_assets.lineage.surroundings import Surroundings
 from fabric_assets.lineage.values import (
     Const,
     Decorated,
@@ -31,7 +32,7 @@ def call_function(
     former_returned, interpreter.returned = interpreter.returned, []
     former_yielded = interpreter.yielded, interpreter.yielded_all, interpreter.yield_branches
     interpreter.yielded, interpreter.yielded_all = [], True
-    interpreter.yield_branches = session.branches
+    interpreter.yield_branches, former_at_yield = session.branches, interpreter.at_yield
     interpreter.followed[node] += 1
     interpreter.call_stack.append(node)
     interpreter.owners.append(function.owner)
@@ -44,6 +45,9 @@ def call_function(
         returned = interpreter.returned
         if interpreter.yielded:
             if set(function.decorators) & {"contextmanager", "asynccontextmanager"}:
+                if interpreter.at_yield is not None:  # what comes after that is done when it is left
+                    interpreter.exits.append((interpreter.at_yield, Surroundings.of(session)))
+                    interpreter.at_yield.restore(session)
                 return interpreter.yielded[0]
             return Items(interpreter.yielded, interpreter.yielded_all)
         if flow is Flow.NEXT:
@@ -58,7 +62,7 @@ def call_function(
         interpreter.call_stack.pop()
         interpreter.recursions.leave()
         interpreter.yielded, interpreter.yielded_all, interpreter.yield_branches = former_yielded
-        interpreter.returned = former_returned
+        interpreter.returned, interpreter.at_yield = former_returned, former_at_yield
         interpreter.enter(former_scope)
 
 

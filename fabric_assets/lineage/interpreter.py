@@ -12,6 +12,7 @@ from fabric_assets.lineage.plain import items_of
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.recursion import Recursions
 from fabric_assets.lineage.session import Session
+from fabric_assets.lineage.surroundings import Surroundings
 from fabric_assets.lineage.values import (
     ClassValue,
     Const,
@@ -75,6 +76,8 @@ class Interpreter:
         self.yielded: list[Any] = []
         self.yielded_all = True  # none was left out or came from a branch that may not be taken
         self.yield_branches: dict[int, int] = {}
+        self.at_yield: Surroundings | None = None  # when a function yielded first
+        self.exits: list[tuple[Surroundings, Surroundings]] = []  # of context managers: before and after
         self.call_stack: list[ast.AST] = []
         self.recursions = Recursions()
         self.followed: Counter[ast.AST] = Counter()

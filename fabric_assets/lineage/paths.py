@@ -67,4 +67,10 @@ def path_method(path: Const | Text, name: str, arguments: Sequence[Any]) -> Any 
     """The value of a method of a path, ``None`` if it is not one that gives a path or text."""
     if name == "joinpath":
         return joined_path(path, *arguments)
+    if name in ("with_name", "with_suffix", "with_stem"):
+        plain = [argument.value for argument in (path, *arguments) if isinstance(argument, Const)]
+        try:
+            return Const(str(getattr(PurePosixPath(plain[0]), name)(plain[1])))
+        except (ValueError, TypeError, IndexError, AttributeError):
+            return Unknown()
     return path if name in ("as_posix", "resolve", "absolute", "expanduser") else None

@@ -10,6 +10,7 @@ from fabric_assets.lineage.values import (
     VERY_LONG,
     ClassValue,
     Const,
+    Function,
     Instance,
     Items,
     Mapping,
@@ -48,7 +49,7 @@ class UnknownKey:
 
 def put(mapping: Mapping, key: Any, value: Any) -> None:
     """Store a value in a dictionary, also under a key that is not known."""
-    known = as_key(key)
+    known = key if isinstance(key, Instance | ClassValue | Function) else as_key(key)
     if known is not NO_KEY:
         mapping.add({known: value})
         return
@@ -63,7 +64,7 @@ def from_key(key: Any) -> Any:
     """The value of a key of a dictionary."""
     if isinstance(key, UnknownKey):
         return key.value
-    return key if isinstance(key, Instance) else Const(key)
+    return key if isinstance(key, Instance | ClassValue | Function) else Const(key)
 
 
 def find_entry(mapping: Mapping, value: Any) -> Any:

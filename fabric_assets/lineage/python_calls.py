@@ -50,6 +50,8 @@ def call_builtin(
         if not arguments:
             return Const("")
         return map_options(text_of, [printed(interpreter, first)], interpreter.session.branches)
+    if name == "repr" and isinstance(first, Instance):
+        return printed(interpreter, first, as_source=True)
     if name == "object.__new__" and isinstance(first, ClassValue):
         return Instance({}, first)
     if name == "type" and len(arguments) == 1:

@@ -12,6 +12,7 @@ from fabric_assets.lineage.values import Const, Text
 from fabric_assets.lineage.words import words
 
 _LOCATION_TABLES = words("delta_scan read_parquet readparquet parquet_scan read_delta iceberg_scan")
+_SYSTEM_SCHEMAS = words("sys information_schema queryinsights")
 _FILE_FORMATS = words("csv json text orc parquet binaryfile avro")
 
 
@@ -136,7 +137,7 @@ class SqlTables:
         if context.dialect == "tsql":
             if name.startswith(("#", "@")):
                 return None
-            if len(node.parts) > 1 and node.parts[-2].name.lower() in ("sys", "information_schema"):
+            if len(node.parts) > 1 and node.parts[-2].name.lower() in _SYSTEM_SCHEMAS:
                 return None
             return resolver.tsql_table(name, context.database, context.is_warehouse)
         database = node.db.lower() if node.args.get("db") else ""

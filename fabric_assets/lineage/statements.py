@@ -161,7 +161,7 @@ def _nonlocal(interpreter: Interpreter, node: ast.Nonlocal) -> Flow:
 
 
 def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith) -> Flow:
-    managers = []
+    managers, outer_exits = [], len(interpreter.exits)
     for item in node.items:
         value = interpreter.evaluate(item.context_expr)
         if isinstance(value, Instance) and value.cls is not None:
@@ -173,6 +173,9 @@ def _with(interpreter: Interpreter, node: ast.With | ast.AsyncWith) -> Flow:
     flow = interpreter.run(node.body)
     for manager in reversed(managers):
         _called_method(interpreter, manager, ("__exit__", "__aexit__"), [Unknown("an exception")] * 3)
+    while len(interpreter.exits) > outer_exits:
+        before, after = interpreter.exits.pop()
+        after.change(interpreter.session, before)
     return flow
 
 

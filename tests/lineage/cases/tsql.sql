@@ -324,3 +324,6 @@ INSERT INTO u SELECT * FROM t OUTER APPLY dbo.f(t.id) AS f CROSS APPLY OPENJSON(
 
 -- reads: wh.dbo.b | unresolved: 2
 SELECT * FROM dbo.not_here(1) AS x JOIN b ON 1 = 1; EXEC sp_load_all
+
+-- reads: wh.dbo.a
+SELECT * FROM sys.tables; SELECT * FROM queryinsights.exec_requests_history; SELECT * FROM dbo.a
