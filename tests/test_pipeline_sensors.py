@@ -17,6 +17,7 @@ from deltalake import write_deltalake
 from fabric_assets import (
     FabricResource,
     build_notebook_sensor,
+    fixed,
     item_job_asset,
     notebook_asset,
     pipeline_asset,
@@ -109,6 +110,22 @@ def test_a_triggered_run_of_data_factory_is_reported_once_with_its_metadata(
     )
     assert (known["adf/invoked_by"], known["fabric/invoke_type"]) == ("Nightly", "ScheduleTrigger")
     assert known["adf/parameters"] == {"day": "2026-01-31"}
+
+
+def test_assets_of_one_pipeline_get_the_runs_that_had_their_arguments(
+    simulate: Simulate, instance: dg.DagsterInstance
+) -> None:
+    fabric = simulate(factories=FACTORIES)
+    assets = [
+        adf_pipeline_asset(name, pipeline="Ingest", arguments=arguments)
+        for name, arguments in (("Crm", {"day": fixed("crm")}), ("Erp", {"day": "erp"}), ("Any", {}))
+    ]
+    first = tick(fabric, instance, None, assets)
+    crm = start_outside_dagster(fabric, parameters={"day": "crm"})
+    erp = start_outside_dagster(fabric, parameters={"day": "erp"})
+    start_outside_dagster(fabric, parameters={"day": "another"})
+
+    assert reported(tick(fabric, instance, first.cursor, assets)) == [("Crm", crm), ("Erp", erp)]
 
 
 def test_what_dagster_started_is_left_to_its_run(simulate: Simulate, instance: dg.DagsterInstance) -> None:

@@ -9,7 +9,7 @@ import dagster as dg
 import httpx
 import pytest
 
-from fabric_assets import FabricResource, build_notebook_sensor, notebook_asset
+from fabric_assets import FabricResource, build_notebook_sensor, fixed, notebook_asset
 from fabric_assets.local import ServedFabric
 from tests.conftest import Simulate, resource
 
@@ -171,6 +171,26 @@ def test_partitioned_assets_are_left_out(simulate: Simulate, instance: dg.Dagste
     result = sensor(dg.build_sensor_context(instance=instance, resources={"fabric": resource(fabric)}))
 
     assert isinstance(result, dg.SkipReason)
+
+
+def test_assets_that_load_with_other_arguments_from_one_notebook_are_left_out(
+    simulate: Simulate, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fabric = simulate(notebooks=["LoadDimX", "Load_Table"])
+    orders, items = (
+        notebook_asset(name, notebook="Load_Table", arguments={"table": fixed(name)})
+        for name in ("Orders", "Items")
+    )
+    first = tick(fabric, instance, None, assets=[orders, ASSET, items])
+    start_outside_dagster(fabric, "Load_Table")
+    job_instance = start_outside_dagster(fabric, "LoadDimX")
+
+    second = tick(fabric, instance, first.cursor, assets=[orders, ASSET, items])
+    only_these = tick(fabric, instance, first.cursor, assets=[orders, items])
+
+    assert reported(second) == [job_instance]
+    assert reported(only_these) == []
+    assert "Orders, Items: not looked after, as other assets load with other arguments" in capfd.readouterr().err
 
 
 def test_the_sensor_does_not_start_a_local_fabric(

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
 from fabric_assets.client.errors import FabricError
 from fabric_assets.client.models import JobDetails, JobInstance
 from fabric_assets.connection import Connection
-from fabric_assets.job_asset import WORKSPACE_METADATA
+from fabric_assets.job_asset import ARGUMENTS_METADATA, WORKSPACE_METADATA
 from fabric_assets.jobs import background_loop
 from fabric_assets.jobs.completions import Completions, details, list_completions
 from fabric_assets.jobs.control import JobControl
@@ -35,6 +35,8 @@ class WatchedItem:
         job_type: only job instances of this type; ``None``: of any.
         workspace: display name or GUID; ``None``: the resource's.
         definition: metadata of the asset's definition.
+        shared: whether other assets load with other arguments from the item: then a job instance is the asset's only if
+            it ran with the asset's own.
     """
 
     asset_key: dg.AssetKey
@@ -43,6 +45,18 @@ class WatchedItem:
     job_type: str | None
     workspace: str | None
     definition: Mapping[str, Any]
+    shared: bool = False
+
+    @property
+    def place(self) -> tuple[str | None, ...]:
+        """What is the same for all assets of one item."""
+        return self.workspace, self.item_type, self.item, self.job_type
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The asset's arguments, as its definition tells them."""
+        told = self.definition.get(ARGUMENTS_METADATA)
+        return dict(cast("Any", told.value)) if isinstance(told, dg.JsonMetadataValue) else {}
 
 
 Named = Callable[[Mapping[str, Any]], tuple[str, str, str | None] | None]
@@ -54,12 +68,20 @@ def watched_items(assets: Iterable[object], named: Named, resource_key: str) -> 
 
     Those of another resource are left out: in its workspace, the same name is another item.
     """
-    return [
-        WatchedItem(spec.key, *found, spec.metadata.get(WORKSPACE_METADATA), spec.metadata)
+    found = [
+        (spec, WatchedItem(spec.key, *names, spec.metadata.get(WORKSPACE_METADATA), spec.metadata))
         for definition in assets
         if isinstance(definition, dg.AssetsDefinition) and resource_key in definition.required_resource_keys
         for spec in definition.specs
-        if spec.partitions_def is None and (found := named(spec.metadata)) is not None
+        if (names := named(spec.metadata)) is not None
+    ]
+    arguments: dict[tuple[str | None, ...], list[Mapping[str, Any]]] = {}
+    for _, one in found:
+        arguments.setdefault(one.place, []).append(one.arguments)
+    return [
+        replace(one, shared=any(other != one.arguments for other in arguments[one.place]))
+        for spec, one in found
+        if spec.partitions_def is None
     ]
 
 
@@ -71,7 +93,13 @@ def look_at_items(
     Returns:
         Whether there was a Fabric to ask: ``False`` if the local one is meant and does not run.
     """
-    if not watched:
+    lone = [one for one in watched if not one.shared]
+    if untold := [one.asset_key.to_user_string() for one in watched if one.shared]:
+        tick.context.log.info(
+            f"{', '.join(untold)}: not looked after, as other assets load with other arguments from the same item, and "
+            "Fabric does not tell with which ones a job instance ran"
+        )
+    if not lone:
         return True
     try:
         connected = fabric.control(start_local=False)
@@ -82,7 +110,7 @@ def look_at_items(
     if connected is None:
         return False
     connection, control = connected
-    items = _by_item(watched)
+    items = _by_item(lone)
     first = tick.next_item % len(items)
     seen = 0
     for item in [*items[first:], *items[:first]][:most_items]:
@@ -99,7 +127,7 @@ def _by_item(watched: Sequence[WatchedItem]) -> list[list[WatchedItem]]:
     """The assets of one item together: one call shows its job instances to all of them."""
     items: dict[tuple[str | None, ...], list[WatchedItem]] = {}
     for one in watched:
-        items.setdefault((one.workspace, one.item_type, one.item, one.job_type), []).append(one)
+        items.setdefault(one.place, []).append(one)
     return list(items.values())
 
 

@@ -27,7 +27,8 @@ def build_notebook_sensor(
     """A sensor that reports job instances which were started in Fabric's UI, by its schedules or by pipelines.
 
     Each completion becomes one materialization of the notebook's asset. Those that Dagster's own runs started are
-    left to their runs. Partitioned assets are left out: Fabric does not tell with which parameters a job instance ran.
+    left to their runs. Fabric does not tell with which parameters a job instance ran: partitioned assets are left out,
+    and, with a line in the tick's log, those that load with different arguments from one notebook.
     An asset that names its table gets what the table's Delta log tells, too.
 
     Args:

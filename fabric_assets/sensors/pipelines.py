@@ -58,8 +58,10 @@ def build_pipeline_sensor(
     It looks after pipelines of Azure Data Factory (one query a tick for all of a factory), Fabric's data pipelines and
     the jobs of other Fabric items (one call each). Each run that succeeded becomes one materialization of its asset,
     so that what depends on it follows by its automation condition. Those that Dagster's own runs started are left to
-    their runs. Partitioned assets are left out. An asset that names its table gets what the table's Delta log tells,
-    too.
+    their runs. Partitioned assets are left out. Where several assets load with different arguments from one pipeline
+    of a data factory, each gets the runs that had its own; from one item of Fabric, which does not tell the parameters,
+    they are left out, with a line in the tick's log. An asset that names its table gets what the table's Delta log
+    tells, too.
 
     Example::
 
@@ -159,7 +161,11 @@ def _look_at_factory(
     for pipeline in pipelines:
         # What is rarely run must not have each tick ask for a whole day of a busy factory.
         listed_until = control.client.service_now()
-        job_instances = completions.job_instances(pipeline.item)
+        job_instances = [
+            job_instance
+            for job_instance in completions.job_instances(pipeline.item)
+            if not pipeline.shared or _is_of(pipeline, completions.runs[job_instance.id])
+        ]
         news = tick.news(pipeline.asset_key, job_instances, listed_until=listed_until)
         for job_instance in news:
             newest = job_instance is news[-1]
@@ -167,6 +173,13 @@ def _look_at_factory(
             run = completions.runs[job_instance.id]
             tick.events.append(_materialization(control, pipeline, completions, run, table))
     return True
+
+
+def _is_of(pipeline: WatchedItem, run: PipelineRun) -> bool:
+    """Whether a run had the asset's own arguments, where other assets of the pipeline have others."""
+    shown = {name.lower() for name in run.parameters}
+    own = pipeline.arguments
+    return bool(own) and all(name.lower() in shown for name in own) and run.ran_with(own)
 
 
 def _materialization(
