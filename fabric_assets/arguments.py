@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from types import NoneType
 from typing import Any
 
@@ -257,22 +256,30 @@ def _described(argument: _Source) -> Any:
             return f"exit value of {argument.asset_key.to_user_string()}"
 
 
-def launch_of(context: dg.AssetExecutionContext, asset: str, partition: str | None) -> Launch:
+def launch_of(
+    context: dg.AssetExecutionContext,
+    asset: str,
+    partition: str | None,
+    keys: Mapping[dg.AssetKey, dg.AssetKey],
+) -> Launch:
     """What the run that ``context`` belongs to gives to the arguments.
 
     Args:
         context: the step's context.
         asset: name of the asset, for messages.
         partition: the key of the partition, ``None`` if there is none or there are several.
+        keys: those of other assets, as the arguments name them, to those that they have now.
     """
     ranged = context.has_partition_key or context.has_partition_key_range
-    keys = context.partition_key_range if ranged else None
+    key_range = context.partition_key_range if ranged else None
     spans = ranged and _spans_of_time(context.assets_def.partitions_def)
     return Launch(
         config=context.op_execution_context.op_config or {},
-        exit_value=partial(exit_value_for, context, partition=partition, wanted_by=asset),
+        exit_value=lambda key: exit_value_for(
+            context, keys.get(key, key), partition=partition, wanted_by=asset
+        ),
         partition=partition,
-        key_range=(str(keys.start), str(keys.end)) if keys is not None else None,
+        key_range=(str(key_range.start), str(key_range.end)) if key_range is not None else None,
         time_window=tuple(context.partition_time_window) if spans else None,
     )
 

@@ -70,7 +70,11 @@ class _Taking:
         if not layer.has(self.asset_key) or layer.get(self.asset_key).partitions_def is None:
             return None
         inputs = self.context.assets_def.keys_by_input_name
-        name = next(name for name, key in inputs.items() if key == self.asset_key)
+        name = next((name for name, key in inputs.items() if key == self.asset_key), None)
+        if name is None:
+            raise self._failure(
+                "which is not among its dependencies any more, so nobody can tell its partition"
+            )
         try:
             return [str(key) for key in self.context.asset_partition_keys_for_input(name)]
         except dg.DagsterInvariantViolationError as error:

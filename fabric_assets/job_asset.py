@@ -159,7 +159,6 @@ def build_job_asset(
     )
     all_deps += arguments.upstream(all_deps)
     checks = list(options.get("check_specs") or ())
-    materialized_key = tables[0].key if tables else asset_key
     resource_key = options.get("resource_key", RESOURCE_KEY)
     # Not given to the op: there, Dagster also retries a step whose run is terminated, and so starts its job anew.
     policy = options.get("retry_policy") or dg.RetryPolicy(max_retries=retry, delay=retry_interval_seconds)
@@ -176,9 +175,14 @@ def build_job_asset(
     ]
 
     async def load(context: dg.AssetExecutionContext) -> Any:
+        keys = _present_keys(made, context.assets_def)
+        key = _present_key(asset_key, tables, keys)
+        asset = key.to_user_string()
         if partitions_def is None and context.assets_def.partitions_def is not None:
-            raise _late_partitions(name)
+            raise _late_partitions(asset)
         partition = context.partition_key if one_partition else None
+        loaded_key = keys[tables[0].key] if tables else key
+        present_checks = [_with_present_key(spec, keys) for spec in checks]
         step = str(context.op_execution_context.op_handle)
         retry_wait_seconds = (
             policy.calculate_delay(context.retry_number + 1)
@@ -188,23 +192,23 @@ def build_job_asset(
         start = JobStart(
             context=context,
             resource=getattr(context.resources, resource_key),
-            asset=name,
-            parameters=arguments.values(launch_of(context, name, partition)),
+            asset=asset,
+            parameters=arguments.values(launch_of(context, asset, partition, keys)),
             ledger=InstanceLedger(
                 context.instance,
                 context.run,
                 step,
-                asset_key,
+                key,
                 partition,
-                tables=[table.key for table in tables],
+                tables=[keys[table.key] for table in tables],
             ),
             options={
                 "timeout_seconds": timeout_seconds,
                 "run_again_if_deduped": options.get("run_again_if_deduped", False),
-                "expected_seconds": expected_seconds(context.instance, materialized_key, partition),
+                "expected_seconds": expected_seconds(context.instance, loaded_key, partition),
                 "retry_wait_seconds": retry_wait_seconds,
             },
-            key=asset_key,
+            key=key,
             partition=partition,
         )
         try:
@@ -218,17 +222,18 @@ def build_job_asset(
                     seconds_to_wait=0 if waited else retry_wait_seconds,
                 ) from failed
             raise failed from None
-        known, checked = report(outcome, context.retry_number + 1, start.reported.unreported(checks))
-        checked = [*start.reported.check_results(checks), *checked]
+        unreported = start.reported.unreported(present_checks)
+        known, checked = report(outcome, context.retry_number + 1, unreported)
+        checked = [*start.reported.check_results(present_checks), *checked]
 
         async def materialized(key: dg.AssetKey, definition: Mapping[str, Any]) -> dg.MaterializeResult:
             told = await read_table(start, definition, key.to_user_string())
-            of_it = [each for each in checked if (each.asset_key or materialized_key) == key]
+            of_it = [each for each in checked if (each.asset_key or loaded_key) == key]
             return _materialized(key, definition, start.reported, {**known, **told}, of_it)
 
         if not tables:
-            return await materialized(asset_key, metadata)
-        return tuple([await materialized(table.key, table.metadata) for table in tables])
+            return await materialized(key, metadata)
+        return tuple([await materialized(keys[table.key], table.metadata) for table in tables])
 
     # Dagster would check the outputs against it, and it is one result or a tuple of them.
     del load.__annotations__["return"]
@@ -262,7 +267,36 @@ def build_job_asset(
             freshness_policy=options.get("freshness_policy"),
             **op_options,
         )
-    return decorate(load)
+    made = decorate(load)
+    return made
+
+
+def _present_keys(
+    made: dg.AssetsDefinition, loaded: dg.AssetsDefinition
+) -> Mapping[dg.AssetKey, dg.AssetKey]:
+    """The keys that a definition was made with, its own and its dependencies', to those that it has now.
+
+    What loads it can put a prefix before them (``load_assets_from_modules``) or replace them.
+    """
+    outputs, inputs = loaded.keys_by_output_name, loaded.keys_by_input_name
+    return {
+        **{key: inputs.get(name, key) for name, key in made.keys_by_input_name.items()},
+        **{key: outputs[name] for name, key in made.keys_by_output_name.items()},
+    }
+
+
+def _present_key(
+    made_with: dg.AssetKey, tables: Sequence[dg.AssetSpec], keys: Mapping[dg.AssetKey, dg.AssetKey]
+) -> dg.AssetKey:
+    """What a definition goes by now. With several tables it is no asset's key, and stays unless they got others."""
+    if not tables:
+        return keys[made_with]
+    first = tables[0].key
+    return made_with if keys[first] == first else keys[first]
+
+
+def _with_present_key(spec: dg.AssetCheckSpec, keys: Mapping[dg.AssetKey, dg.AssetKey]) -> dg.AssetCheckSpec:
+    return spec.replace_key(dg.AssetCheckKey(keys[spec.asset_key], spec.name))
 
 
 def _tables(

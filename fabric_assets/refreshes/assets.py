@@ -106,7 +106,7 @@ def sql_endpoint_refresh(
         expected = [TableName.parse(table) for table in expected_tables]
         expected += tables_of_upstream(
             start.context,
-            asset_key,
+            start.key,
             lakehouses=(name or "", state.endpoint.display_name),
             workspaces=(state.workspace.id, state.workspace.display_name),
             workspace=connection.workspace if connection else "",
