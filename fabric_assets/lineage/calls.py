@@ -23,6 +23,7 @@ from fabric_assets.lineage.paths import joined_path, path_attribute
 from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import call_builtin
+from fabric_assets.lineage.regular_expressions import Match, Pattern, expression, match_method
 from fabric_assets.lineage.spark_io import reader_method, table_writer_method, writer_method
 from fabric_assets.lineage.sql_connections import connection_method, written
 from fabric_assets.lineage.storage import read_path
@@ -82,7 +83,7 @@ def attribute(interpreter: Interpreter, owner: Any, name: str) -> Any:
             return found
         if isinstance(owner, Instance) and name == "spark":
             return Lib("spark")
-        return Bound(owner, name)
+        return spark_calls.unknown_attribute(owner, name)
     if isinstance(owner, Frame):
         return frame_attribute(owner, name)
     if isinstance(owner, Unknown | Bound):
@@ -173,6 +174,10 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
         body = member(interpreter, owner, "run")
         if body is not None:
             return _dispatch(interpreter, body, [], {}, declared=True)
+    if isinstance(owner, Pattern):
+        return expression(name, [Const(owner.text), *arguments]) if not keywords else Unknown()
+    if isinstance(owner, Match):
+        return match_method(owner, name, arguments)
     if isinstance(owner, Template):
         return substituted(owner, name, arguments, keywords)
     if isinstance(owner, Const | Text):

@@ -11,6 +11,7 @@ from typing import Any
 from fabric_assets.lineage.plain import items_of
 from fabric_assets.lineage.possibilities import one_of, options_of
 from fabric_assets.lineage.recursion import Recursions
+from fabric_assets.lineage.regular_expressions import Match
 from fabric_assets.lineage.session import Session
 from fabric_assets.lineage.surroundings import Surroundings
 from fabric_assets.lineage.values import (
@@ -212,7 +213,7 @@ class Interpreter:
                 results.add(bool(_size(option)))
             elif isinstance(option, Instance) and option.cls is not None and _has_truth(option.cls):
                 return None
-            elif isinstance(option, Function | ClassValue | Instance) or _has_text(option):
+            elif isinstance(option, Function | ClassValue | Instance | Match) or _has_text(option):
                 results.add(True)
             else:
                 return None

@@ -12,6 +12,7 @@ from fabric_assets.lineage.columns import Column, column_named
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.plain import NO_KEY, as_key, find_entry, from_python, text_of, to_python
 from fabric_assets.lineage.possibilities import one_of
+from fabric_assets.lineage.regular_expressions import Match
 from fabric_assets.lineage.strings import format_percent, may_be
 from fabric_assets.lineage.values import (
     MAX_ITEMS,
@@ -231,6 +232,8 @@ def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
         if names and isinstance(key, Items) and key.complete:
             return Frame(owner.tables, tuple((name, owner.column(name)) for name in names), closed=True)
         return owner
+    if isinstance(owner, Match):
+        return owner.group(key)
     if isinstance(owner, ClassValue) and isinstance(key, Const):
         return owner.members.get(str(key.value), Unknown(described(node)))
     if isinstance(owner, Mapping) and as_key(key) is not NO_KEY:

@@ -1,7 +1,6 @@
 """The standard library, as far as tables' names and calls of functions go through it."""
 
 import json
-import re
 from dataclasses import replace
 from itertools import product, zip_longest
 from math import prod
@@ -16,6 +15,7 @@ from fabric_assets.lineage.paths import joined_path, path_function
 from fabric_assets.lineage.plain import find_entry, from_python, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.python_calls import copied, dictionary, followed, mapped
+from fabric_assets.lineage.regular_expressions import FUNCTIONS, expression
 from fabric_assets.lineage.strings import split_script
 from fabric_assets.lineage.values import (
     AUTO,
@@ -98,8 +98,8 @@ def call_standard_library(
         return rows_of_text(first, keywords, with_names=last == "DictReader")
     if name == "sqlparse.split":
         return map_options(split_script, [first], interpreter.session.branches)
-    if name in ("re.sub", "re.escape", "re.split", "re.findall"):
-        return _regular_expression(last, arguments)
+    if name in FUNCTIONS and not keywords:
+        return expression(last, arguments)
     if name == "functools.partial" and arguments:
         return Partial(first, tuple(arguments[1:]), tuple(keywords.items()))
     if name == "functools.partialmethod" and arguments:
@@ -213,35 +213,6 @@ def _named_tuple(name: Any, fields: Any) -> Any:
 
 def _callable(value: Any) -> bool:
     return any(isinstance(option, Function | Partial) for _, option in options_of(value))
-
-
-def _regular_expression(name: str, arguments: list[Any]) -> Any:
-    try:
-        plain = [to_python(argument) for argument in arguments]
-        if name == "escape":
-            return Const(re.escape(plain[0]))
-        count = 3 if name == "sub" else 2
-        longest = 300 if name == "sub" else 20_000
-        if (
-            len(plain) != count
-            or len(plain[0]) > 60
-            or len(plain[1]) > 20_000
-            or len(plain[-1]) > longest
-            or _may_be_slow(plain[0], len(plain[-1]))
-        ):
-            return Unknown()
-        return from_python(getattr(re, name)(*plain))
-    except (ValueError, TypeError, re.error, IndexError, RecursionError):
-        return Unknown()
-
-
-def _may_be_slow(pattern: str, length: int) -> bool:
-    """Whether a search for the pattern in a text of that many characters may take very long."""
-    plain = re.sub(r"\\.|\(\?(?:P<\w+>|P=|<?[:=!])", "(", pattern)
-    if re.search(r"[+*}]\)?[+*{]", pattern) or ("|" in plain and re.search(r"\)[+*{]", plain)):
-        return True
-    choices = len(re.findall(r"[+*?{|]", plain))
-    return choices > 0 and length ** (choices + 1) > 10**9 and length > 100
 
 
 def _reduced(interpreter: "Interpreter", arguments: list[Any]) -> Any:
