@@ -145,6 +145,10 @@ def member(interpreter: Interpreter, owner: Instance | ClassValue, name: str) ->
             return Partial(found, (owner,))
         if found is None and name in ("model_validate", "parse_obj"):
             return Partial(Lib("pydantic.model_validate"), (owner,))
+        if found is None and name == "__new__":
+            return Lib("builtins.object.__new__")
+        if found is None and name == "__dict__":
+            return Mapping(dict(owner.attributes))
         if found is None and name == "__members__":
             return Mapping(dict(owner.members))
         if found is None and name == "__subclasses__":

@@ -234,6 +234,8 @@ def element(node: ast.Subscript, owner: Any, key: Any) -> Any:
         return owner
     if isinstance(owner, Match):
         return owner.group(key)
+    if isinstance(owner, ClassValue) and not owner.is_enumeration:
+        return owner  # `Loader[str]`
     if isinstance(owner, ClassValue) and isinstance(key, Const):
         return owner.members.get(str(key.value), Unknown(described(node)))
     if isinstance(owner, Mapping) and as_key(key) is not NO_KEY:

@@ -92,6 +92,10 @@ def call_builtin(
     if name in ("next",) and arguments:
         items, complete = interpreter.iterate(first)
         return items[0] if items and complete else Unknown()
+    if name == "vars" and isinstance(first, ClassValue):
+        return Mapping(dict(first.attributes))
+    if name == "dir" and isinstance(first, Instance | ClassValue):
+        return _names_of(first)
     if name == "vars" and isinstance(first, Instance):
         return as_dictionary(first)
     if name in ("globals", "locals", "vars"):
@@ -109,6 +113,14 @@ def call_builtin(
         return _pure(name, arguments, keywords)
     _run_callbacks(interpreter, arguments, keywords)
     return Unknown()
+
+
+def _names_of(owner: Instance | ClassValue) -> Items:
+    cls = owner.cls if isinstance(owner, Instance) else owner
+    names = set(owner.attributes)
+    for base in method_order(cls) if cls is not None else ():
+        names.update(base.attributes)
+    return Items([Const(name) for name in sorted(names)])
 
 
 def _attribute(interpreter: "Interpreter", owner: Any, named: Any, defaults: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from fabric_assets.lineage.classes import as_dictionary, replaced
 from fabric_assets.lineage.documents import parsed, rows_of_text
 from fabric_assets.lineage.frames import Frame
 from fabric_assets.lineage.objects import duplicate
+from fabric_assets.lineage.orders import call_order
 from fabric_assets.lineage.paths import joined_path, path_function
 from fabric_assets.lineage.plain import find_entry, from_python, text_of, to_python
 from fabric_assets.lineage.possibilities import map_options, options_of
@@ -77,7 +78,9 @@ def call_standard_library(
     if given is not None:
         return given
     if name == "json.loads":
-        return map_options(lambda text: parsed(name, text), [first], interpreter.session.branches)
+        value = map_options(lambda text: parsed(name, text), [first], interpreter.session.branches)
+        hook = keywords.get("object_hook")
+        return value if hook is None else _with_hook(interpreter, value, hook)
     if name.startswith("os.path.") and arguments:
         return map_options(lambda path: path_function(last, path), [first], interpreter.session.branches)
     if last == "delayed" and _callable(first):  # joblib, dask
@@ -100,6 +103,9 @@ def call_standard_library(
         return map_options(split_script, [first], interpreter.session.branches)
     if name in FUNCTIONS and not keywords:
         return expression(last, arguments)
+    ordered = call_order(interpreter, name, arguments, keywords)
+    if ordered is not None:
+        return ordered
     if name == "functools.partial" and arguments:
         return Partial(first, tuple(arguments[1:]), tuple(keywords.items()))
     if name == "functools.partialmethod" and arguments:
@@ -135,6 +141,10 @@ def call_standard_library(
             if last != "defaultdict"
             else replace(dictionary(interpreter, values[0] if values else None, keywords), factory=first)
         )
+    if name == "types.MappingProxyType":
+        return first
+    if name == "collections.ChainMap":
+        return _chained(arguments)
     if name in ("collections.deque", "queue.Queue"):
         return copied(interpreter, "list", first) if arguments else Items([])
     if name == "collections.namedtuple" and len(arguments) > 1:
@@ -188,6 +198,25 @@ def run_submitted(
     if name in _SUBMITS or name == "run_in_executor":
         return interpreter.invoke(function, rest, keywords)
     return None
+
+
+def _with_hook(interpreter: "Interpreter", value: Any, hook: Any) -> Any:
+    """What ``json.loads(text, object_hook=hook)`` makes of the objects in a value."""
+    if isinstance(value, Items):
+        return Items([_with_hook(interpreter, item, hook) for item in value.items], value.complete)
+    if isinstance(value, Mapping):
+        entries = {key: _with_hook(interpreter, part, hook) for key, part in value.entries.items()}
+        return interpreter.invoke(hook, [Mapping(entries, value.complete)])
+    return value
+
+
+def _chained(arguments: list[Any]) -> Any:
+    made = Mapping({})
+    for argument in reversed(arguments):
+        if not isinstance(argument, Mapping):
+            return Unknown()
+        made.add(argument.entries, argument.complete)
+    return made
 
 
 def _gotten(key: Any, owner: Any) -> Any:
