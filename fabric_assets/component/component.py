@@ -1,7 +1,6 @@
 """The component: a workspace's notebooks as assets, in one YAML."""
 
 import asyncio
-import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from fabric_assets.component.connection_settings import (
     notebook_url,
 )
 from fabric_assets.component.entries import select
+from fabric_assets.component.log import log
 from fabric_assets.component.scaffolder import FabricWorkspaceScaffolder
 from fabric_assets.component.settings import (
     AssetsFor,
@@ -35,8 +35,6 @@ from fabric_assets.lineage.stale_rules import stale_rules
 from fabric_assets.live_workspace import LiveWorkspace, StateError, fetch_workspace
 from fabric_assets.notebook_lineage import lineage_of_folder, lineage_of_live, seed_cache
 from fabric_assets.translator import NotebookTranslator
-
-_log = logging.getLogger(__name__)
 
 LIVE = "live"
 _NO_REFRESH = DefsStateConfigArgs(
@@ -163,7 +161,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
                 "resource, or take `resource` away"
             )
         if self.source is None and not self.notebooks:
-            _log.warning(
+            log.warning(
                 "%s: neither `source` nor `notebooks` names a notebook, so there are no assets", self._where()
             )
 
@@ -251,7 +249,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
     def _read_state(self, state_path: Path | None) -> LiveWorkspace | None:
         how = f"`dg utils refresh-defs-state --defs-state-key '{self.defs_state_config.key}'` reads them"
         if state_path is None:
-            _log.warning(
+            log.warning(
                 "%s: the notebooks of the workspace were not read yet, so there are no assets of them; %s",
                 self._where("source"),
                 how,
@@ -260,7 +258,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         try:
             live, cache = LiveWorkspace.from_text(state_path.read_text(encoding="utf-8"))
         except StateError as error:
-            _log.warning(
+            log.warning(
                 "%s: what is kept of the workspace is of no use: %s; %s", self._where("source"), error, how
             )
             return None
@@ -287,12 +285,12 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
 
     def _tell_oddities(self, lineage: Lineage) -> None:
         if not lineage.notebooks:
-            _log.warning(
+            log.warning(
                 "%s: there is no notebook; a folder should hold folders such as `Load_Sales.Notebook`, at any depth",
                 self._where("source"),
             )
         for section, number, problem in stale_rules(lineage.notebooks, lineage.config):
-            _log.warning("%s: %s", self._where("lineage", section, number), problem)
+            log.warning("%s: %s", self._where("lineage", section, number), problem)
 
     def _source_folder(self) -> Path | None:
         if self.source is None or self.source == LIVE:

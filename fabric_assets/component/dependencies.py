@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from fabric_assets.component.entries import Entry
 from fabric_assets.component.templates import Places
 from fabric_assets.lineage import Graph, Table
 from fabric_assets.near_names import nearest
+from fabric_assets.notebook_patterns import matches
 
 _CLOSE = 0.6
 
@@ -67,6 +69,8 @@ class Names:
             others[entry.notebook].append(entry.key)
         for notebook, found in others.items():
             self._by_name.setdefault(notebook, found)
+        self._entries = entries
+        self._keys = keys
         self._lower: dict[str, list[str]] = {}
         for name, found in self._by_name.items():
             self._lower.setdefault(name.lower(), found)
@@ -74,6 +78,16 @@ class Names:
     def find(self, name: str) -> list[str]:
         """Keys of the entries that are meant, none if the name is not known."""
         return self._by_name.get(name) or self._lower.get(name.lower()) or []
+
+    def matching(self, pattern: str) -> list[str]:
+        """Keys of the entries that a pattern such as ``Load_*`` or ``Dimensions/*`` fits."""
+        return [entry.key for entry in self._entries if self._fits(entry, pattern)]
+
+    def _fits(self, entry: Entry, pattern: str) -> bool:
+        names = [entry.key, entry.notebook, *(asset.to_user_string() for asset in self._keys[entry.key])]
+        if entry.lineage is not None and matches(entry.lineage, pattern):
+            return True
+        return any(fnmatchcase(name.lower(), pattern.lower()) for name in names)
 
     def known(self) -> Iterable[str]:
         """All names."""

@@ -1,6 +1,5 @@
 """Which notebooks become assets, which become jobs, and what the configuration says of each."""
 
-import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -8,13 +7,13 @@ from typing import NoReturn
 import dagster as dg
 
 from fabric_assets.client.fabric_client import is_guid
+from fabric_assets.component.log import log
 from fabric_assets.component.settings import NotebookSettings
 from fabric_assets.component.templates import Places
+from fabric_assets.component.untaken import tell_broken, tell_unclear
 from fabric_assets.lineage import Graph, NotebookLineage
 from fabric_assets.near_names import nearest
 from fabric_assets.notebook_patterns import find_node, matches
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,7 @@ def select(
             entries.append(Entry(name, lineage.name, name, lineage, NotebookSettings()))
         else:
             left_out.append(lineage)
-    _tell_left_out(left_out, included)
-    _tell_called(entries)
+    _tell(entries, orchestrators, left_out, included)
     return Selection(tuple(entries), tuple(orchestrators))
 
 
@@ -132,7 +130,7 @@ def _chosen(
     for number, pattern in enumerate(exclude):
         found = {name: lineage for name, lineage in nodes.items() if matches(lineage, pattern)}
         if not found:
-            _log.warning("%s: no notebook matches %r", where("exclude", number), pattern)
+            log.warning("%s: no notebook matches %r", where("exclude", number), pattern)
         chosen = {name: lineage for name, lineage in chosen.items() if name not in found}
     return {name: chosen[name] for name in nodes if name in chosen}
 
@@ -146,23 +144,23 @@ def _names(nodes: Mapping[str, NotebookLineage]) -> set[str]:
     return {lineage.name for lineage in nodes.values()} | set(nodes)
 
 
-def _tell_left_out(left_out: Sequence[NotebookLineage], included: Collection[str]) -> None:
+def _tell(
+    entries: Sequence[Entry],
+    orchestrators: Sequence[NotebookLineage],
+    left_out: Sequence[NotebookLineage],
+    included: Collection[str],
+) -> None:
     """Nothing is left out in silence; but a helper, or a report that only reads, is no reason for a warning."""
-    unclear = []
-    for lineage in left_out:
-        if lineage.name.lower() in included:
-            _log.debug("notebook %s is no asset: others run it with %%run, as a part of theirs", lineage.name)
-        elif lineage.unresolved:
-            unclear.append(lineage.name)
-        else:
-            _log.debug("notebook %s is no asset: it writes no table", lineage.name)
-    if unclear:
-        _log.warning(
-            "%d notebooks are no assets, because it is not known whether they write tables: %s. Name them under "
-            "`notebooks`, say under `lineage` what their functions write, or list them under `exclude`.",
-            len(unclear),
-            ", ".join(unclear),
-        )
+    helpers = [lineage for lineage in left_out if lineage.name.lower() in included]
+    untaken = [lineage for lineage in left_out if lineage.name.lower() not in included]
+    for lineage in helpers:
+        log.debug("notebook %s is no asset: others run it with %%run, as a part of theirs", lineage.name)
+    assets = {entry.node: entry.lineage for entry in entries if entry.lineage}
+    taken = [*assets.values(), *orchestrators, *helpers]
+    tell_broken(taken, "not all that it reads and writes is known")
+    tell_broken(untaken, "it is no asset")
+    tell_unclear(untaken)
+    _tell_called(entries)
 
 
 def _tell_called(entries: Sequence[Entry]) -> None:
@@ -177,7 +175,7 @@ def _tell_called(entries: Sequence[Entry]) -> None:
                 and call not in lineage.includes
                 and called.lower() in notebooks - {entry.notebook.lower()}
             ):
-                _log.warning(
+                log.warning(
                     "notebook %s runs %s, which is an asset too and so is run twice: list one of them under `exclude`",
                     entry.notebook,
                     called,

@@ -1,6 +1,5 @@
 """Which partitions the entries have, and how backfills of them are cut."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +8,9 @@ import dagster as dg
 
 from fabric_assets.arguments import Argument, ExitValueOf, PartitionEdge, PartitionKey
 from fabric_assets.component.entries import Entry
+from fabric_assets.component.log import log
 from fabric_assets.component.settings import DefaultSettings
 from fabric_assets.component.templates import Places
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def tell_untold(
         if found and not tells and not by_pipes:
             untold[found.place].append(entry.key)
     for place, keys in untold.items():
-        _log.warning(
+        log.warning(
             "%s: %s: no argument tells the notebook which partition it is to load, so that each partition loads the "
             "same. Send it with `arguments: {NAME: {partition_key: true}}`, or with `partition_start` and "
             "`partition_end`; or take the partitions away with `partitions: false`",

@@ -1,6 +1,5 @@
 """Jobs: those that are configured, and those that orchestrating notebooks are."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,12 +8,14 @@ import dagster as dg
 from fabric_assets.asset_names import identifier
 from fabric_assets.component.dependencies import Names
 from fabric_assets.component.entries import Selection, unknown_name
+from fabric_assets.component.log import log
 from fabric_assets.component.settings import JobSettings
 from fabric_assets.component.templates import Places
 from fabric_assets.executor import fabric_executor
 from fabric_assets.lineage import NotebookLineage
+from fabric_assets.near_names import nearest
 
-_log = logging.getLogger(__name__)
+_WILD = "*?["
 
 Members = dict[str, list[str]]
 """Keys of the entries of each job, by its name."""
@@ -36,12 +37,7 @@ def members_of_jobs(
             )
         found: dict[str, None] = {}
         for number, notebook in enumerate(job.notebooks):
-            keys = names.find(notebook)
-            if not keys:
-                unknown_name(
-                    notebook, names.known(), what="asset for", place=where("jobs", name, "notebooks", number)
-                )
-            found.update(dict.fromkeys(keys))
+            found.update(dict.fromkeys(_meant(notebook, names, where("jobs", name, "notebooks", number))))
         members[name] = list(found)
     orchestrators = {lineage.name.lower(): lineage for lineage in selection.orchestrators}
     for lineage in selection.orchestrators:
@@ -50,8 +46,21 @@ def members_of_jobs(
         if keys and name not in members:
             members[name] = list(dict.fromkeys(keys))
         elif not keys:
-            _log.warning("notebook %s calls no notebook that is an asset here, so it is no job", lineage.name)
+            log.warning("notebook %s calls no notebook that is an asset here, so it is no job", lineage.name)
     return members
+
+
+def _meant(notebook: str, names: Names, place: str) -> list[str]:
+    keys = names.find(notebook)
+    if keys:
+        return keys
+    if not any(character in notebook for character in _WILD):
+        unknown_name(notebook, names.known(), what="asset for", place=place)
+    keys = names.matching(notebook)
+    if not keys:
+        shown = nearest(notebook.strip("*?"), names.known())
+        raise dg.DagsterInvalidDefinitionError(f"{place}: no asset here matches {notebook!r}{shown}")
+    return keys
 
 
 def build_jobs(
@@ -81,7 +90,7 @@ def build_jobs(
                 f"{where('jobs', name)}: {problem}. Make a job for each kind of partitions"
             )
         if problem:
-            _log.warning("notebook %s is no job here: of the notebooks that it calls, %s", name, problem)
+            log.warning("notebook %s is no job here: of the notebooks that it calls, %s", name, problem)
         else:
             jobs.append(_job(name, [asset for key in keys for asset in assets[key]], configured.get(name)))
     return jobs
@@ -131,6 +140,6 @@ def _called(
             continue
         keys = names.find(name)
         if not keys:
-            _log.warning("notebook %s calls %s, which is no asset here", lineage.name, call)
+            log.warning("notebook %s calls %s, which is no asset here", lineage.name, call)
         found += keys
     return found

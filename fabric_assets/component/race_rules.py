@@ -1,6 +1,5 @@
 """What is done about races: notebooks that write one table, or read what another writes, with no order between them."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +9,10 @@ from itertools import pairwise
 from fabric_assets.asset_names import identifier
 from fabric_assets.component.dependencies import Dependencies
 from fabric_assets.component.entries import Entry
+from fabric_assets.component.log import log
 from fabric_assets.component.settings import Races
 from fabric_assets.executor.one_writer import ONE_WRITER_POOL
 from fabric_assets.lineage import Graph, Race
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -119,7 +117,7 @@ def _static_order(waits: Mapping[str, set[str]]) -> list[str]:
 
 
 def _report(measures: RaceMeasures, race: Race, members: Iterable[str]) -> None:
-    _log.warning("%s", race)
+    log.warning("%s", race)
     for key in members:
         measures.reported[key].append(str(race))
 

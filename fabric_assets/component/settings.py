@@ -276,7 +276,8 @@ class JobSettings(_Model):
     """A job that runs some of the assets.
 
     Attributes:
-        notebooks: entries, notebooks or assets that belong to it.
+        notebooks: entries, notebooks or assets that belong to it, also by patterns of names (`Load_*`) or paths
+            (`Dimensions/*`).
         max_concurrent: how many of them run at once at most; unset: no limit but the executor's.
         max_runtime_seconds: after this the run is ended.
         tags: tags of its runs.

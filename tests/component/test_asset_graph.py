@@ -105,6 +105,26 @@ def test_a_job_can_be_configured(tmp_path: Path) -> None:
     assert made.resolve_job_def("small").tags["dagster/max_runtime"] == "60"
 
 
+@pytest.mark.parametrize(
+    ("patterns", "found"),
+    [
+        pytest.param(["load_dim*"], {"DimDate", "DimStore"}, id="notebooks"),
+        pytest.param(["Dimensions/*", "Load_FactSales"], {"DimDate", "DimStore", "FactSales"}, id="path"),
+        pytest.param(["Fact*"], {"FactSales"}, id="assets"),
+        pytest.param(["North*"], {"NorthStore"}, id="entries"),
+    ],
+)
+def test_a_job_may_name_its_notebooks_by_patterns(
+    tmp_path: Path, patterns: list[str], found: set[str]
+) -> None:
+    notebooks = {"North_Store": {"notebook": "Run All"}}
+    made = definitions(
+        source=shop(tmp_path / "w"), notebooks=notebooks, jobs={"nightly": {"notebooks": patterns}}
+    )
+
+    assert members(made)["nightly"] == found
+
+
 def test_a_notebook_that_others_make_part_of_themselves_is_no_asset(tmp_path: Path) -> None:
     workspace = tmp_path / "w"
     write_notebook(workspace, "Helpers", copy_table("landing.settings", "settings"))
@@ -122,9 +142,48 @@ def test_a_notebook_of_which_too_little_is_known_is_not_left_out_in_silence(
         made = definitions(source=workspace)
 
     assert "Odd" not in order(made)
-    assert "1 notebooks are no assets" in caplog.text
-    assert "Load_Odd" in caplog.text
+    assert "not known whether these notebooks write tables" in caplog.text
+    assert "Say it under `lineage` (`writers`), name them under `notebooks`" in caplog.text
+    assert "Load_Odd: cell 1, line 20: what `odd.load` reads and writes is not known here" in caplog.text
     assert "Odd" in order(definitions(source=workspace, notebooks={"Load_Odd": {}}))
+
+
+def test_settings_of_the_lineage_are_advised_only_where_they_help(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    workspace = shop(tmp_path / "w")
+    write_notebook(workspace, "Load_Half", 'spark.table("landing.a").write.saveAsTable(')
+
+    definitions(source=workspace)
+
+    assert "Load_Half: cell 1, line 19: the cell is not valid Python" in caplog.text
+    assert "under `lineage`" not in caplog.text
+
+
+def test_broken_notebooks_are_told_with_their_own_reason_and_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    workspace = shop(tmp_path / "w")
+    contents = {
+        "Latin": "é".encode("latin-1"),
+        "Wide": "# Fabric notebook source".encode("utf-16"),
+        "Empty": b"",
+    }
+    for name, content in contents.items():
+        write_notebook(workspace, f"Load_{name}")
+        (workspace / f"Load_{name}.Notebook" / "notebook-content.py").write_bytes(content)
+
+    for _ in range(2):  # as Dagster does when it loads a code location
+        definitions(source=workspace, notebooks={"Load_Wide": {}})
+
+    path = "Notebook/notebook-content.py:1"
+    assert [record.getMessage().partition("; ")[0] for record in caplog.records] == [
+        "notebook Load_Wide is broken, so not all that it reads and writes is known: "
+        f"Load_Wide.{path}: the source is not UTF-8 text",
+        "notebook Load_Empty is broken, so it is no asset: "
+        f"Load_Empty.{path}: not a notebook: the first line is not '# Fabric notebook source'",
+        f"notebook Load_Latin is broken, so it is no asset: Load_Latin.{path}: the source is not UTF-8 text",
+    ]
 
 
 def test_a_notebook_that_would_run_twice_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -107,6 +107,13 @@ def test_a_defs_yaml_reads_its_folder(tmp_path: Path, monkeypatch: pytest.Monkey
             id="pattern-without-match",
         ),
         pytest.param(
+            "  source: ./workspace\n  jobs:\n    nightly:\n      notebooks: [Load_*, DimStroe*]\n",
+            6,
+            "jobs.nightly.notebooks.1",
+            "no asset here matches 'DimStroe*'; did you mean 'DimStore'",
+            id="pattern-of-a-job-without-match",
+        ),
+        pytest.param(
             "  source: ./workspace\n  notebooks:\n    Load_FactSales:\n      deps: [DimStor]\n",
             6,
             "notebooks.Load_FactSales.deps.0",
