@@ -203,6 +203,10 @@ def _method(interpreter: Interpreter, function: Bound, arguments: list[Any], key
     added = _added_method(interpreter, owner, name)
     if added is not None:
         return _dispatch(interpreter, added, [owner, *arguments], keywords, declared=True)
+    if isinstance(owner, Bound) and owner.name in ("read", "readStream"):
+        return reader_method(interpreter, Reader(), name, arguments, keywords)
+    if isinstance(owner, Frame) and name in library_calls.TABLE_WRITES:  # of a writer that something made
+        return writer_method(interpreter, Writer(owner), name, arguments, keywords)
     if isinstance(owner, Frame):
         if WRITES.search(name) and not is_frame_method(name):
             interpreter.session.gap(
@@ -287,6 +291,9 @@ def _library(
         return shell_call(interpreter, rest, arguments)
     if top == "spark":
         return spark_calls.session_call(interpreter, rest, arguments, keywords)
+    own_session = spark_calls.session_method(name)
+    if own_session:
+        return spark_calls.session_call(interpreter, own_session, arguments, keywords)
     result = library_calls.call_library(interpreter, name, arguments, keywords)
     if not declared and may_touch_tables(name, arguments, keywords):
         interpreter.session.gap(

@@ -16,6 +16,7 @@ from fabric_assets.lineage.objects import make_entry, operated_object
 from fabric_assets.lineage.operations import compared, described, element, operated, sliced
 from fabric_assets.lineage.plain import put, text_of
 from fabric_assets.lineage.possibilities import map_options, one_of, options_of, without_empty
+from fabric_assets.lineage.spark_calls import SESSION_NAMES
 from fabric_assets.lineage.strings import format_value
 from fabric_assets.lineage.surroundings import Surroundings
 from fabric_assets.lineage.values import (
@@ -53,6 +54,8 @@ def _constant(_: Interpreter, node: ast.Constant) -> Any:
 def _name(interpreter: Interpreter, node: ast.Name) -> Any:
     value = interpreter.lookup(node.id)
     if value is not None:
+        if isinstance(value, Unknown) and node.id in SESSION_NAMES:
+            return Lib("spark")
         if isinstance(value, Unknown) and value.reason == Unknown().reason:
             return Unknown(described(node))
         return value

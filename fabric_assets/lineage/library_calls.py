@@ -11,6 +11,7 @@ from fabric_assets.lineage.notebook_calls import run_multiple, run_one
 from fabric_assets.lineage.plain import text_of
 from fabric_assets.lineage.possibilities import map_options, options_of
 from fabric_assets.lineage.spark_calls import delta_call, delta_method
+from fabric_assets.lineage.spark_io import writer_method
 from fabric_assets.lineage.sql_connections import connection_method, duckdb_call, odbc_connection, queried
 from fabric_assets.lineage.standard_library import call_standard_library, run_submitted
 from fabric_assets.lineage.storage import drop_path, read_path, read_table, write_path, write_target
@@ -23,7 +24,9 @@ from fabric_assets.lineage.values import (
     Never,
     Partial,
     SqlConnection,
+    Text,
     Unknown,
+    Writer,
     concatenate,
     default_lakehouse,
     this_workspace,
@@ -51,6 +54,7 @@ _SOURCES = (
 )
 _SOURCE_NAMES = ("from", "file", "path", "source", "dir", "mountPoint")
 _DELTA_READERS = ("delta", "deltalake")
+TABLE_WRITES = words("saveAsTable insertInto toTable")
 _MADE_OF_DATA = words("""
     from_arrow from_dataframe from_dict from_dicts from_numpy from_pandas from_records from_repr json_normalize
 """)
@@ -168,6 +172,12 @@ def unknown_method(
         return frame_method(interpreter, Frame(), name, arguments, keywords)
     if name.startswith(("read_", "scan_")) and (arguments or keywords):
         return _data_call(interpreter, name, name, arguments, keywords)
+    if name in TABLE_WRITES:
+        return writer_method(interpreter, Writer(Frame()), name, arguments, keywords)
+    if name in ("sql", "table") and len(arguments) == 1 and isinstance(arguments[0], Const | Text):
+        interpreter.session.gap(
+            f"it is not known whose `{name}` this is; on Spark's session, called `spark`, it would be followed"
+        )
     return opaque_call(interpreter, arguments, keywords, method=name)
 
 

@@ -40,10 +40,20 @@ _ACTIONS_OF_TABLE = words("""
 """)
 
 
+SESSION_NAMES = words("spark spark_session sparkSession _spark")
+_SESSION_CALL = re.compile(r"\.(?:spark|spark_session|sparkSession)\.(table|sql|createDataFrame)")
+
+
+def session_method(name: str) -> str:
+    """The method of a Spark session that a notebook takes from a module of its own, empty if it is none."""
+    match = _SESSION_CALL.search(name)
+    return match[1] if match and match.end() == len(name) else ""
+
+
 def lib_attribute(owner: Lib, name: str) -> Any:
     """The attribute of something of a library."""
     full = f"{owner.name}.{name}"
-    if full in ("spark.read", "spark.readStream"):
+    if name in ("read", "readStream") and owner.name.rpartition(".")[2] in SESSION_NAMES:
         return Reader()
     if owner.name == "pyspark.sql.SparkSession" and name == "builder":
         return Lib("pyspark.sql.SparkSession.builder")
@@ -54,7 +64,7 @@ def unknown_attribute(owner: Any, name: str) -> Any:
     """The attribute of a value of which nothing is known: some names say what it must be."""
     if name in ("write", "writeStream"):
         return Writer(Frame(), streaming=name == "writeStream")
-    if name in ("spark", "sparkSession", "_spark", "spark_session"):
+    if name in SESSION_NAMES:
         return Lib("spark")
     return Bound(owner, name)
 
@@ -145,7 +155,11 @@ def delta_call(interpreter: "Interpreter", name: str, arguments: list[Any], keyw
                 if len(arguments) > 1 and values and values[0] is not arguments[0]
                 else (values or [Unknown()])[0]
             )
-            if len(arguments) > 1 and not text_value(value) and isinstance(arguments[0], Unknown | Bound):
+            if (
+                len(arguments) > 1
+                and not text_value(value)
+                and isinstance(arguments[0], Unknown | Bound | Lib)
+            ):
                 value = arguments[1]
         found = session.tables_named(value, what=f"DeltaTable.{name}", is_path=name == "forPath")
         return DeltaTableValue(tuple(entry for entry in found if isinstance(entry, Table)))
