@@ -296,8 +296,13 @@ def _dep_key(dep: Any) -> dg.AssetKey:
 
 
 def _edge(name: str, edge: PartitionEdge, launch: Launch) -> str:
+    if launch.key_range is None:
+        raise dg.Failure(
+            f"argument {name!r} takes the begin or end of the partitions that are materialized, but the run names "
+            "none. Nothing was started; launch it for a partition, or for a range of them",
+            allow_retries=False,
+        )
     if edge.format is None:
-        assert launch.key_range is not None  # noqa: S101 -- checked when the asset was defined
         return launch.key_range[edge.end]
     if launch.time_window is None:
         raise dg.Failure(

@@ -10,6 +10,7 @@ import pytest
 from fabric_assets.arguments import (
     Arguments,
     Launch,
+    PartitionEdge,
     config_field,
     exit_value_of,
     fixed,
@@ -156,6 +157,14 @@ def test_a_time_of_partitions_that_are_no_spans_of_time_fails_with_the_arguments
 
     with pytest.raises(dg.Failure, match="argument 'begin' takes a time in the format '%Y'"):
         arguments.values(launch(partition="eu", key_range=("eu", "eu")))
+
+
+@pytest.mark.parametrize("edge", [partition_start(), partition_end("%Y-%m-%d")], ids=["key", "time"])
+def test_a_run_without_partitions_fails_where_an_argument_takes_them(edge: PartitionEdge) -> None:
+    arguments = Arguments("DimX", {"edge": edge}, partitioned=False, ranges=True)
+
+    with pytest.raises(dg.Failure, match=r"'edge' takes the begin or end .* but the run names none"):
+        arguments.values(launch())
 
 
 def test_arguments_without_run_config_have_no_schema() -> None:

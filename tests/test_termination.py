@@ -107,7 +107,11 @@ def test_a_job_instance_can_be_left_running(simulate: Simulate, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("fault", "settings"),
     [
-        pytest.param(Fault(method="GET", path=READ, skip=1, status=401), {}, id="nobody could see it"),
+        pytest.param(
+            Fault(method="GET", path=READ, skip=1, status=503, headers={"Retry-After": "3600"}),
+            {},
+            id="nobody could see it",
+        ),
         pytest.param(
             Fault(method="POST", path=CANCEL, status=403),
             {"TIMEOUT_SECONDS": "0.5", "CANCEL_TIMEOUT_SECONDS": "5"},

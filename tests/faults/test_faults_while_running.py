@@ -56,9 +56,10 @@ FAULTY_READS = [
         left=1,
     ),
     Row(
-        "a token that is refused twice in the middle",
+        "a token that is refused twice in the middle is not tried again",
         on_read(skip=1, status=401, times=None),
         job_instances=[NEVER_ENDS],
+        asset={"retry": 1},
         fails=["lost sight of notebook 'LoadDimX'", "job instance ", "refuses the access token"],
         left=1,
     ),
