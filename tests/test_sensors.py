@@ -190,7 +190,9 @@ def test_assets_that_load_with_other_arguments_from_one_notebook_are_left_out(
 
     assert reported(second) == [job_instance]
     assert reported(only_these) == []
-    assert "Orders, Items: not looked after, as other assets load with other arguments" in capfd.readouterr().err
+    assert (
+        "Orders, Items: not looked after, as other assets load with other arguments" in capfd.readouterr().err
+    )
 
 
 def test_the_sensor_does_not_start_a_local_fabric(
