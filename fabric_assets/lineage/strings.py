@@ -216,7 +216,7 @@ def _split(value: Text, separator: Any) -> Any:
             pieces[-1].append(Text((part,)))
             continue
         first, *rest = part.split(separator.value)
-        spend(len(rest) >> 2)
+        spend(1 + len(rest))
         pieces[-1].append(Const(first))
         pieces += [[Const(text)] for text in rest]
     return Items([concatenate(piece) for piece in pieces[:1000]], complete=len(pieces) <= 1000)

@@ -85,6 +85,8 @@ WORK = {
     + f"'\n{_SAVE}",
     "sets": "a = {str(i) for i in range(300)}\nfor i in range(300):\n  for j in range(300):\n    b = a - a\n"
     + _EACH,
+    "splits": "a = '.'.join(f(i) for i in range(400))\nb = '.'.join([f'{f(i)}' for i in range(400)])\n"
+    "for i in range(300):\n  for j in range(300): c = b.split('.')\n" + _EACH,
     "sets of pairs": "a = {(i, i) for i in range(300)}\nfor i in range(300):\n  for j in range(300):\n    b = a | a\n"
     + _EACH,
     "columns": 'd = spark.table("t")\nfor i in range(300):\n  for j in range(300): d = d.withColumn(f"c{i}_{j}", d.x)\n'
