@@ -144,7 +144,7 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         """The component from its YAML; remembers where each key stands, for errors."""
         refuse_double_keys(context)
         component = cls(**resolve_attributes(cls, context, model))
-        component._where = Places(context)
+        component._where = Places.of(context)
         component._refuse_unclear()
         if component.source and component.source != LIVE:
             component._folder = context.resolve_source_relative_path(component.source)
@@ -201,12 +201,36 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
         lineage = self._lineage(live)
         if lineage is not None:
             self._tell_oddities(lineage)
-        graph = lineage.graph if lineage else None
-        selection = select(
-            graph, notebooks=self.notebooks, include=self.include, exclude=self.exclude, where=self._where
-        )
         key, resource = (
             (self.resource, None) if self.resource else component_resource(self.workspace, self.connection)
+        )
+        definitions = self.definitions_of(lineage, self._where, live=live, resource_key=key or RESOURCE_KEY)
+        if resource is None:
+            return definitions
+        return dg.Definitions.merge(definitions, dg.Definitions(resources={key: resource}))
+
+    def definitions_of(
+        self,
+        lineage: Lineage | None,
+        where: Places,
+        *,
+        live: LiveWorkspace | None = None,
+        resource_key: str = RESOURCE_KEY,
+    ) -> dg.Definitions:
+        """The assets, checks and jobs of notebooks, without the resource that runs them.
+
+        Args:
+            lineage: the notebooks, ``None`` if no source is known.
+            where: places in the configuration, for errors.
+            live: the workspace, if that is where they come from.
+            resource_key: key of the ``FabricResource``.
+
+        Raises:
+            dagster.DagsterInvalidDefinitionError: the configuration does not fit the notebooks.
+        """
+        graph = lineage.graph if lineage else None
+        selection = select(
+            graph, notebooks=self.notebooks, include=self.include, exclude=self.exclude, where=where
         )
         settings = GraphSettings(
             defaults=self.defaults,
@@ -214,18 +238,15 @@ class FabricWorkspaceComponent(dg.StateBackedComponent, dg.Model, dg.Resolvable)
             assets=self.assets,
             races=self.races,
             translator=self.get_translator(),
-            resource_key=key or RESOURCE_KEY,
+            resource_key=resource_key,
             workspace=self.workspace if self.resource else None,
             folder=self._source_folder(),
             url=self._urls(live),
             external_tables=self.external_tables,
             read_tables=self.read_tables,
-            where=self._where,
+            where=where,
         )
-        definitions = build_definitions(graph, selection, settings)
-        if resource is None:
-            return definitions
-        return dg.Definitions.merge(definitions, dg.Definitions(resources={key: resource}))
+        return build_definitions(graph, selection, settings)
 
     def write_state_to_path(self, state_path: Path) -> None:
         """Read the workspace's notebooks over the API (``source: live``) and keep them.

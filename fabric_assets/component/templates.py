@@ -7,7 +7,7 @@ a text with ``{{ ... }}`` may stand for any value; its JSON schema is what ``dg 
 import dataclasses
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -132,17 +132,20 @@ class Places:
     """Where keys stand, for errors about what only shows when the YAML is compared with the notebooks.
 
     Args:
-        context: what the attributes were resolved with; ``None``: they come from no file.
+        find: file, line and key for a path below the attributes; ``None``: they come from no file.
     """
 
-    def __init__(self, context: dg.ResolutionContext | None = None) -> None:
-        self._context = context
+    def __init__(self, find: Callable[[Sequence[str | int]], str] | None = None) -> None:
+        self._find = find
+
+    @staticmethod
+    def of(context: dg.ResolutionContext) -> "Places":
+        """The places in the file that a component is resolved from."""
+        return Places(lambda path: _place(context, [*context.path, *path]))
 
     def __call__(self, *path: str | int) -> str:
         """File and line if they are known, and the key: ``places("notebooks", "Load_X")``."""
-        if self._context is None:
-            return ".".join(map(str, path))
-        return _place(self._context, [*self._context.path, *path])
+        return self._find(path) if self._find is not None else ".".join(map(str, path))
 
 
 def _place(context: dg.ResolutionContext, path: list[str | int]) -> str:
