@@ -313,6 +313,15 @@ def test_waiting_out_a_fault_leaves_two_lines_in_the_runs_log(simulate: Simulate
             id="Failed",
         ),
         pytest.param(
+            {
+                "status": "Failed",
+                "failure_reason": {"errorCode": "Boom", "message": f"begin{'x' * 50_000}end"},
+            },
+            ["begin", "x [... 40008 characters ...] x", "end (error code Boom); job instance"],
+            "Boom",
+            id="a long trace",
+        ),
+        pytest.param(
             {"status": "Cancelled"}, ["'LoadDimX' was cancelled in Fabric"], "Cancelled", id="Cancelled"
         ),
         pytest.param(

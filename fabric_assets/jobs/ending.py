@@ -9,6 +9,8 @@ from fabric_assets.jobs.job import Job, JobOutcome, Tell
 from fabric_assets.jobs.job_service import JobService
 from fabric_assets.jobs.observed import ObservedJobInstance
 
+_LONGEST_END = 5_000
+
 
 async def outcome_of(seen: ObservedJobInstance, service: JobService, job: Job, tell: Tell) -> JobOutcome:
     """The outcome of a job instance that has ended.
@@ -59,7 +61,7 @@ def _failure(seen: ObservedJobInstance, service: JobService) -> JobInstanceFaile
         DEDUPED: f"{label} did not run: {service.service} skipped this job instance because another one of it "
         "was running already (Deduped). Run it again when that one has ended",
     }.get(ended.status, f"{label} failed")
-    detail = f": {reason.message} (error code {reason.error_code})" if reason else ""
+    detail = f": {_bounded(reason.message)} (error code {reason.error_code})" if reason else ""
     return JobInstanceFailedError(
         f"{what} after {seen.elapsed_seconds:.0f} s{detail}; {seen.where}"
         + (f"; open {seen.link}" if seen.link else ""),
@@ -71,3 +73,11 @@ def _failure(seen: ObservedJobInstance, service: JobService) -> JobInstanceFaile
         retriable=ended.status != DEDUPED,
         details=seen.details.more if seen.details else None,
     )
+
+
+def _bounded(text: str) -> str:
+    """A text of any length; of a trace, both ends tell something."""
+    left_out = len(text) - 2 * _LONGEST_END
+    if left_out <= 0:
+        return text
+    return f"{text[:_LONGEST_END]} [... {left_out} characters ...] {text[-_LONGEST_END:]}"
