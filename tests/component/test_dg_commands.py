@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fabric_assets.local import serve_in_thread
-from tests.component.places import shop, write_project
+from tests.component.places import shop, write_notebook, write_project
 
 GOOD = """\
     type: fabric_assets.FabricWorkspaceComponent
@@ -73,11 +73,16 @@ def test_what_is_wrong_in_the_yaml_is_found_with_file_line_and_key(tmp_path: Pat
 def test_the_definitions_are_checked(tmp_path: Path, broken: bool) -> None:
     place = write_project(tmp_path, GOOD.replace("Load_*", "Laod_*") if broken else GOOD)
     shop(place / "workspace")
+    write_notebook(place / "workspace", "Load_Latin")
+    (place / "workspace" / "Load_Latin.Notebook" / "notebook-content.py").write_bytes("é".encode("latin-1"))
     checked = dg(tmp_path, "check", "defs")
 
-    assert (checked.returncode != 0) is broken, checked.stdout + checked.stderr
+    found = checked.stdout + checked.stderr
+    assert (checked.returncode != 0) is broken, found
     if broken:
-        assert "defs.yaml:5, attributes.include.0" in checked.stdout + checked.stderr
+        assert "defs.yaml:5, attributes.include.0" in found
+    else:
+        assert found.count("notebook Load_Latin is broken") == 1
 
 
 def test_a_live_workspace_is_read_by_a_refresh_and_by_nothing_else(
