@@ -114,7 +114,10 @@ def test_a_notebook_that_cannot_be_read_does_not_stop_the_others(
 
     assert (len(state["notebooks"]), len(state["failures"])) == (3, 1)
     assert "could not be read" in caplog.text
+    caplog.clear()
     load(live(), tmp_path / "state")
+    (told,) = [record.getMessage() for record in caplog.records if "is no asset:" in record.getMessage()]
+    assert "not yours" in told
 
 
 def test_a_refresh_by_dagster_keeps_the_state_in_the_project(
