@@ -166,11 +166,15 @@ class StatementRunner:
         self._tables.write(target, frame, replaces=replaces)
 
     def _multitable_inserts(self, node: exp.MultitableInserts) -> None:
-        source = node.args.get("source")
+        source, common = node.args.get("source"), node.args.get("with_")
         if source is not None:
-            self._query.frame(source, {})
+            self._query.frame(source, self._query.with_ctes(node, {}))
         for entry in node.expressions:
-            self.run(entry.this if isinstance(entry, exp.ConditionalInsert) else entry)
+            insert = entry.this if isinstance(entry, exp.ConditionalInsert) else entry
+            if common is not None:
+                insert = insert.copy()
+                insert.set("with_", common.copy())
+            self.run(insert)
 
     def _merge(self, node: exp.Merge) -> None:
         ctes = self._query.with_ctes(node, {})

@@ -34,6 +34,10 @@ _SPARK_WORDS = tuple(
         (r"\AINSERT\s+WITH\s+SCHEMA\s+EVOLUTION\b", "INSERT"),
         (r"\A(INSERT\s+INTO)\s+TABLE\b", r"\1"),
         (r"\A(INSERT\s.*\S\s)\s*TABLE\s+((?:`[^`]*`|[\w.])+)\s*\Z", r"\1SELECT * FROM \2"),
+        (
+            r"\b(IN|FROM|JOIN|EXISTS|USING|UNION|ALL|EXCEPT|INTERSECT)\s*\(\s*TABLE\s+((?:`[^`]*`|[\w.])+)\s*\)",
+            r"\1 (SELECT * FROM \2)",
+        ),
         (r"\AINSERT\s+OVERWRITE\s+(?:LOCAL\s+)?DIRECTORY\b.*?(?=\b(?:SELECT|WITH|FROM)\b)", ""),
         (r"\A(CREATE\s.*?)\bDEEP\s+CLONE\b", r"\1CLONE"),
         (r"\AALTER\s+VIEW\s+((?:`[^`]*`|[\w.])+)\s+AS\b", r"CREATE OR REPLACE VIEW \1 AS"),

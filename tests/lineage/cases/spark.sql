@@ -53,6 +53,12 @@ WITH orders AS (SELECT * FROM orders) SELECT * FROM orders
 -- reads: lake.a | writes: lake.t
 WITH x AS (SELECT * FROM a) INSERT INTO t SELECT * FROM x
 
+-- reads: lake.a | writes: lake.t lake.u
+WITH x AS (SELECT * FROM a) FROM x INSERT INTO t SELECT * INSERT INTO u SELECT * WHERE id IN (SELECT id FROM x)
+
+-- reads: lake.a lake.b lake.c | writes: lake.t
+INSERT INTO t SELECT * FROM (TABLE a) WHERE id NOT IN (TABLE b) UNION ALL (TABLE c)
+
 -- reads: lake.a
 WITH RECURSIVE tree AS (SELECT * FROM a UNION ALL SELECT a.* FROM tree JOIN a ON a.p = tree.id) SELECT * FROM tree
 
