@@ -85,6 +85,23 @@ def _make_members(interpreter: Interpreter, cls: ClassValue) -> None:
     cls.members = members
 
 
+def make_by_metaclass(interpreter: Interpreter, cls: ClassValue, named: list[Any]) -> None:
+    """Follow what the metaclass of a class, named or inherited, does when the class is made."""
+    inherited = [base.metaclass for base in cls.bases if isinstance(base, ClassValue)]
+    cls.metaclass = next((meta for meta in [*named, *inherited] if isinstance(meta, ClassValue)), None)
+    if cls.metaclass is None:
+        return
+    about = [Const(cls.name), Items(list(cls.bases), kind="tuple"), Mapping(dict(cls.attributes))]
+    outer, interpreter.made_class = interpreter.made_class, cls
+    try:
+        for name, owner in (("__new__", cls.metaclass), ("__init__", cls)):
+            hook = cls.metaclass.lookup(name)
+            if isinstance(hook, Function):
+                call_function(interpreter, hook, [owner, *about], {})
+    finally:
+        interpreter.made_class = outer
+
+
 def construct(
     interpreter: Interpreter, cls: ClassValue, arguments: list[Any], keywords: dict[str, Any]
 ) -> Any:

@@ -78,6 +78,7 @@ class Interpreter:
         self.yielded_all = True  # none was left out or came from a branch that may not be taken
         self.yield_branches: dict[int, int] = {}
         self.at_yield: Surroundings | None = None  # when a function yielded first
+        self.made_class: ClassValue | None = None  # by the metaclass that is followed
         self.exits: list[tuple[Surroundings, Surroundings]] = []  # of context managers: before and after
         self.call_stack: list[ast.AST] = []
         self.recursions = Recursions()

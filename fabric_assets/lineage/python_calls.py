@@ -52,6 +52,8 @@ def call_builtin(
         return map_options(text_of, [printed(interpreter, first)], interpreter.session.branches)
     if name == "repr" and isinstance(first, Instance):
         return printed(interpreter, first, as_source=True)
+    if name == "object.__new__" and len(arguments) == 4 and interpreter.made_class is not None:
+        return interpreter.made_class  # in a metaclass
     if name == "object.__new__" and isinstance(first, ClassValue):
         return Instance({}, first)
     if name == "type" and len(arguments) == 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fabric_assets.lineage.assignments import assign, loaded
 from fabric_assets.lineage.class_fields import fields_of
-from fabric_assets.lineage.classes import make_class, member
+from fabric_assets.lineage.classes import make_by_metaclass, make_class, member
 from fabric_assets.lineage.decorators import decorate_class, decorated
 from fabric_assets.lineage.expressions import slice_limits
 from fabric_assets.lineage.interpreter import Flow, Interpreter
@@ -94,6 +94,8 @@ def _class(interpreter: Interpreter, node: ast.ClassDef) -> Flow:
     for method in methods:
         method.owner = value
     interpreter.bind(node.name, value)
+    metaclasses = [interpreter.evaluate(k.value) for k in node.keywords if k.arg == "metaclass"]
+    make_by_metaclass(interpreter, value, metaclasses)
     for base in bases:
         hook = base.lookup("__init_subclass__") if isinstance(base, ClassValue) else None
         if isinstance(hook, Function):

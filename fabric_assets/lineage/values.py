@@ -195,6 +195,7 @@ class ClassValue:
             ``dictionary``; empty for all else.
         members: of an enumeration.
         subclasses: classes that name it as a base.
+        metaclass: that makes it and its subclasses, if it is one of the notebook.
     """
 
     name: str
@@ -204,6 +205,7 @@ class ClassValue:
     kind: str = ""
     members: dict[str, "Instance"] = field(default_factory=dict)
     subclasses: list["ClassValue"] = field(default_factory=list)
+    metaclass: "ClassValue | None" = None
 
     @property
     def is_enumeration(self) -> bool:
