@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fabric_assets.lineage.arguments import text_value
+from fabric_assets.lineage.arguments import argument, text_value
 from fabric_assets.lineage.columns import library_column
 from fabric_assets.lineage.frame_calls import FRAME_SIGNS, frame_method, frames_in
 from fabric_assets.lineage.frames import Frame
@@ -68,6 +68,8 @@ def call_library(
     top = name.partition(".")[0]
     if top == "notebookutils":
         return _utilities(interpreter, name.partition(".")[2], arguments, keywords)
+    if top == "sempy_labs" and last.startswith("Connect"):
+        return _labs_connection(interpreter, last, arguments, keywords)
     if top == "sempy":
         return _sempy(interpreter, last, arguments, keywords)
     if name.startswith("pyspark.sql.SparkSession") or last == "getActiveSession":
@@ -232,6 +234,18 @@ def _utilities(interpreter: "Interpreter", name: str, arguments: list[Any], keyw
         workspace = session.resolver.catalog.workspace(text_value(place))
         return SqlConnection("tsql", database, is_warehouse or None, workspace)
     return Unknown()
+
+
+def _labs_connection(
+    interpreter: "Interpreter", name: str, arguments: list[Any], keywords: dict[str, Any]
+) -> Any:
+    """``ConnectWarehouse``, ``ConnectLakehouse`` and ``ConnectSQLDatabase`` of semantic link labs."""
+    item = argument(arguments, keywords, 0, "warehouse", "lakehouse", "sql_database")
+    place = text_value(argument(arguments, keywords, 1, "workspace"))
+    if not text_value(item):
+        return Unknown()
+    workspace = interpreter.session.resolver.catalog.workspace(place)
+    return SqlConnection("tsql", text_value(item), True if name == "ConnectWarehouse" else None, workspace)
 
 
 def _file_system(

@@ -62,6 +62,9 @@ _RENEWED = re.compile(
 )
 
 
+_ALTERED_VIEW = re.compile(r"ALTER\s+VIEW\s+((?:`[^`]*`|[\w.])+)\s+AS\b", re.IGNORECASE)
+
+
 class _Silent(logging.Filter):
     """Drops sqlglot's warnings: what it cannot read is reported as a gap."""
 
@@ -227,6 +230,9 @@ def _run_statement(session: Session, attempts: list[str], context: SqlContext, v
             f"the SQL statement {session.readable(statement)} is too long or nested too deeply to be read"
         )
         return Frame()
+    altered = _ALTERED_VIEW.match(statement) if context.dialect == "spark" else None
+    if altered and session.views_named(altered[1]) is not None:
+        attempts = [f"CREATE OR REPLACE TEMPORARY VIEW {altered[1]} AS {statement[altered.end() :]}"]
     created = plain_create(statement)
     for text in [*attempts, created] if created else attempts:
         session.step(40 + (len(text) >> 1))  # as long as this takes, whether it was parsed before or not
