@@ -39,8 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # What azure-identity warns of stands in the error, in a line instead of a screen.
     logging.getLogger("azure").addHandler(logging.NullHandler())
+    exit_code = 1
     try:
-        return int(options.run(options))
+        exit_code = int(options.run(options))
+        print(end="", flush=True)  # noqa: T201 -- a reader who has left shows only now
     except UsageError as error:
         note(f"fabric-assets: {error}")
         return 2
@@ -53,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads the output has seen enough; nothing may be written at exit any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("fabric_assets"):
             raise
         note(f"fabric-assets: the package {error.name} is needed for this: pip install {error.name}")
         return 1
+    return exit_code

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from fabric_assets.commands.output import CommandError, UsageError, note, say
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fabric_assets.commands.config_file import CheckConfig
     from fabric_assets.lineage import Graph, Lineage, NotebookLineage
 
 _CONFIGURED = ""
-_FILE_WIDTH = 180
 
 
 def add_lineage(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -72,7 +73,7 @@ def show_lineage(options: argparse.Namespace) -> int:
     elif options.mermaid:
         say(lineage.mermaid().rstrip())
     else:
-        _print_table(lineage)
+        _print(lineage)
     return 0
 
 
@@ -157,27 +158,44 @@ def _live(name: str, config: "CheckConfig") -> "Lineage":
     return lineage_of_live(live, config.lineage)
 
 
-def _print_table(lineage: "Lineage") -> None:
+def _print(lineage: "Lineage") -> None:
+    """A table in a terminal; else a line for each fact, for who searches in them."""
     from rich.console import Console
+
+    graph = lineage.graph
+    console = Console()
+    if console.is_terminal:
+        console.print(_table(graph))
+    else:
+        for name in sorted(graph.notebooks):
+            facts = [f"{title} {text}" for title, texts in _facts(graph, name).items() for text in texts]
+            for fact in facts or ["nothing is read or written"]:
+                say(f"{name}: {fact}")
+    say(f"{_summary(lineage, graph)}; {len(graph.races)} races, {len(graph.cycles)} cycles")
+
+
+def _table(graph: "Graph") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    graph = lineage.graph
     table = Table(show_lines=True)
     for title in ("notebook", "reads", "writes", "after", "unresolved"):
         table.add_column(title, overflow="fold")
-    for name, notebook in sorted(graph.notebooks.items()):
-        cells = (
-            name,
-            "\n".join(str(found) for found in notebook.reads),
-            "\n".join(str(found) for found in notebook.writes),
-            "\n".join(graph.upstream_of(name))
-            or ("calls " + ", ".join(notebook.calls) if notebook.calls else ""),
-            "\n".join(f"cell {gap.cell}, line {gap.line}: {gap.reason}" for gap in notebook.unresolved),
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_FILE_WIDTH)
-    console.print(table)
-    say(f"{_summary(lineage, graph)}; {len(graph.races)} races, {len(graph.cycles)} cycles")
+    for name in sorted(graph.notebooks):
+        facts = _facts(graph, name)
+        calls = "calls " + ", ".join(facts["calls"]) if facts["calls"] else ""
+        cells = [name, *("\n".join(facts[title]) for title in ("reads", "writes", "after", "unresolved"))]
+        cells[3] = cells[3] or calls
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _facts(graph: "Graph", name: str) -> dict[str, list[str]]:
+    notebook = graph.notebooks[name]
+    return {
+        "reads": [str(found) for found in notebook.reads],
+        "writes": [str(found) for found in notebook.writes],
+        "after": list(graph.upstream_of(name)),
+        "calls": list(notebook.calls),
+        "unresolved": [f"cell {gap.cell}, line {gap.line}: {gap.reason}" for gap in notebook.unresolved],
+    }

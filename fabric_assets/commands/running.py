@@ -1,6 +1,7 @@
 """``fabric-assets run``: materialize assets in this process, and watch."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,11 @@ def add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         metavar="SELECTION",
         help="assets in Dagster's syntax, such as DimCustomer, +FactSales, group:dimensions",
     )
-    parser.add_argument("--partition", metavar="KEY", help="the partition to materialize")
+    parser.add_argument(
+        "--partition",
+        metavar="KEY",
+        help="the partition to materialize; FIRST...LAST in one run, if the assets' backfill policy is a single run",
+    )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="YAML with run config, as in Dagster's launchpad"
     )
@@ -67,23 +72,26 @@ def run_assets(options: argparse.Namespace) -> int:
             note("DAGSTER_HOME is not set: the history of this run is forgotten at its end")
         with display(plain=options.plain) as shown:
             progress, interrupted = execute(location, selected, instance, shown)
-    return _told(progress, interrupted=interrupted)
+    was_interrupted = interrupted and progress.status != "SUCCESS"
+    with contextlib.suppress(BrokenPipeError):  # who has seen enough still gets the exit code of the run
+        _tell(progress, interrupted=was_interrupted)
+    if was_interrupted:
+        return 130
+    return 0 if progress.status == "SUCCESS" else 1
 
 
-def _told(progress: "RunProgress", *, interrupted: bool) -> int:
-    """Say what became of it, and give the exit code."""
+def _tell(progress: "RunProgress", *, interrupted: bool) -> None:
+    """Say what became of it."""
     for failure in progress.failures:
         say(f"\n{failure}")
     total = len(progress.assets)
-    states: tuple[AssetState, ...] = ("materialized", "failed", "cancelled", "skipped", "not run")
+    states: tuple[AssetState, ...] = ("materialized", "observed", "failed", "cancelled", "skipped", "not run")
     counts = ", ".join(f"{count} {state}" for state in states if (count := progress.count(state)))
     say(f"\n{counts or 'nothing'} of {total} asset{'' if total == 1 else 's'}")
-    if interrupted and progress.status != "SUCCESS":
+    if interrupted:
         cancelled = len(set(progress.cancelled))
         say(
             f"interrupted; {cancelled} job instance{' was' if cancelled == 1 else 's were'} cancelled in Fabric"
             if cancelled
             else "interrupted; no job instance was running in Fabric"
         )
-        return 130
-    return 0 if progress.status == "SUCCESS" else 1

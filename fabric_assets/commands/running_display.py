@@ -23,6 +23,7 @@ _STYLES: dict[AssetState, str] = {
     "running": "cyan",
     "retrying": "yellow",
     "materialized": "green",
+    "observed": "green",
     "failed": "bold red",
     "cancelled": "yellow",
     "skipped": "yellow",
@@ -36,6 +37,7 @@ _FIRST: list[AssetState] = [
     "skipped",
     "queued",
     "materialized",
+    "observed",
     "not run",
 ]
 _LINES_BESIDE = 6
@@ -56,7 +58,7 @@ class Display(Protocol):
 
 
 class PlainDisplay:
-    """A line for each thing that happens.
+    """A line for each thing that happens. Whoever reads them may leave; the run goes on.
 
     Args:
         file: where they go.
@@ -74,7 +76,10 @@ class PlainDisplay:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        print(text, file=self._file, flush=True)
+        try:
+            print(text, file=self._file, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
 
 
 class LiveDisplay:

@@ -59,7 +59,8 @@ def execute(
         {
             key.to_user_string(): [parent.to_user_string() for parent in selected.parents(key)]
             for key in sorted(selected.keys, key=order.index)
-        }
+        },
+        {key.to_user_string() for key in selected.keys if selected.job.asset_layer.get(key).is_observable},
     )
     display.say(f"run {run.run_id}")
     with _signals() as arrived:

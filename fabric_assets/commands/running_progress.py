@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,7 +12,16 @@ from fabric_assets.client.transport import GUID
 from fabric_assets.materialization import JOB_INSTANCE_ID
 
 AssetState = Literal[
-    "waiting", "queued", "running", "retrying", "materialized", "failed", "cancelled", "skipped", "not run"
+    "waiting",
+    "queued",
+    "running",
+    "retrying",
+    "materialized",
+    "observed",
+    "failed",
+    "cancelled",
+    "skipped",
+    "not run",
 ]
 
 _JOB_INSTANCE = re.compile(rf"job instance ({GUID.pattern})")
@@ -20,7 +29,8 @@ _ASKED_TO_CANCEL = re.compile(rf"asked Fabric to cancel job instance ({GUID.patt
 _STATUS = re.compile(rf"job instance {GUID.pattern} is (\w+)")
 _SAID_BY_DAGSTER = "Dependencies for step "  # the assets that are not run are told in our way
 _INTERRUPTIONS = {"CancelledError", "DagsterExecutionInterruptedError", "KeyboardInterrupt"}
-_ENDED: frozenset[AssetState] = frozenset({"materialized", "failed", "cancelled", "skipped", "not run"})
+_SUCCEEDED: frozenset[AssetState] = frozenset({"materialized", "observed"})
+_ENDED: frozenset[AssetState] = _SUCCEEDED | {"failed", "cancelled", "skipped", "not run"}
 
 
 @dataclass
@@ -32,10 +42,12 @@ class AssetProgress:
         job_instance_id: the job instance that it started last; ``status``: the last status that was seen.
         began: seconds since 1970 of its first start; ``ended``: of its end.
         rows: rows of its table, if that is known.
+        is_source: nothing materializes it here, its step observes it.
     """
 
     name: str
     parents: tuple[str, ...] = ()
+    is_source: bool = False
     state: AssetState = "queued"
     text: str = ""
     job_instance_id: str = ""
@@ -81,9 +93,14 @@ class RunProgress:
     _steps: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parents: Mapping[str, Iterable[str]]) -> "RunProgress":
-        """A run that has not begun: each asset with those that come before it."""
-        return cls({name: AssetProgress(name, tuple(sorted(before))) for name, before in parents.items()})
+    def of(cls, parents: Mapping[str, Iterable[str]], sources: Container[str] = ()) -> "RunProgress":
+        """A run that has not begun: each asset with those that come before it; ``sources`` are only observed."""
+        return cls(
+            {
+                name: AssetProgress(name, tuple(sorted(before)), name in sources)
+                for name, before in parents.items()
+            }
+        )
 
     def take(self, entry: dg.EventLogEntry) -> list[ProgressLine]:
         """Take an event in.
@@ -96,7 +113,9 @@ class RunProgress:
             return self._log_line(entry)
         kinds = dg.DagsterEventType
         if event.event_type == kinds.ASSET_MATERIALIZATION_PLANNED and event.asset_key is not None:
-            self._steps.setdefault(event.step_key or "", []).append(event.asset_key.to_user_string())
+            names = self._steps.setdefault(event.step_key or "", [])
+            if (name := event.asset_key.to_user_string()) not in names:  # it is planned for each partition
+                names.append(name)
             return []
         assets = [
             self.assets[name] for name in self._steps.get(event.step_key or "", ()) if name in self.assets
@@ -180,9 +199,11 @@ class RunProgress:
         lines = []
         for asset in assets:
             asset.ended = entry.timestamp
-            rows = f", {asset.rows:,} rows" if asset.rows is not None else ""
-            text = f"materialized in {asset.seconds(entry.timestamp) or 0:.0f} s{rows}"
-            lines += self._set(entry, [asset], "materialized", text)
+            state: AssetState = "observed" if asset.is_source else "materialized"
+            plural = "" if asset.rows == 1 else "s"
+            rows = f", {asset.rows:,} row{plural}" if asset.rows is not None else ""
+            text = f"{state} in {asset.seconds(entry.timestamp) or 0:.0f} s{rows}"
+            lines += self._set(entry, [asset], state, text)
         return lines
 
     def _failed(self, entry: dg.EventLogEntry, assets: list[AssetProgress]) -> list[ProgressLine]:
@@ -224,7 +245,7 @@ class RunProgress:
                 before = [
                     name
                     for name in asset.parents
-                    if name in self.assets and self.assets[name].state != "materialized"
+                    if name in self.assets and self.assets[name].state not in _SUCCEEDED
                 ]
                 if asset.state == "not run":
                     asset.text = f"not run, as {', '.join(before)} did not succeed" if before else "not run"

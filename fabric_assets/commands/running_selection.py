@@ -10,14 +10,14 @@ from typing import Any
 import dagster as dg
 import yaml  # type: ignore[import-untyped]
 
-# Not public: what Dagster's own `asset materialize` checks a partition with.
-from dagster._core.definitions.partitions.context import partition_loading_context
-
 from fabric_assets.asset_factory import NOTEBOOK_METADATA
 from fabric_assets.commands.code_location import CodeLocation
-from fabric_assets.commands.output import UsageError
+from fabric_assets.commands.output import UsageError, note
+from fabric_assets.commands.running_partitions import partition_tags
 from fabric_assets.near_names import nearest
 
+# What Dagster reads as its former syntax, in which `+` is one layer and not, as in the present one, all of them.
+_BARE_NAME = re.compile(r"(?P<up>\*|\d*\+)?(?P<name>[\w/.-]+?)(?P<down>\*|\+\d*)?")
 _WORD = re.compile(r"[\w/.-]+")
 _KEYWORDS = {"and", "or", "not", "key", "group", "tag", "owner", "kind", "code_location", "roots", "sinks"}
 _SHOWN = 5
@@ -59,21 +59,48 @@ def select(
         location: the code location.
         instance: knows dynamic partitions.
         selections: asset selections in Dagster's syntax; their union is run.
-        partition: key of the partition.
+        partition: key of the partition, or ``FIRST...LAST``.
         config_file: YAML with run config.
         settings: ``Asset.param=value``, which count more than the file.
 
     Raises:
         UsageError: they name something that is not there.
     """
-    keys = frozenset().union(*(_keys(location, text) for text in selections))
+    keys = _with_the_rest_of_steps(
+        location, frozenset().union(*(_keys(location, text) for text in selections))
+    )
     job = location.repository.get_implicit_job_def_for_assets(sorted(keys))
     if job is None:
         raise UsageError("these assets have different partitions; run them one after the other")
     run_config = _file_config(config_file, location) if config_file else {}
     for text in settings:
         _set(run_config, location, keys, text)
-    return Selected(keys, job, _partition_tags(job, keys, partition, instance), run_config)
+    return Selected(keys, job, partition_tags(job, keys, partition, instance), run_config)
+
+
+def _with_the_rest_of_steps(location: CodeLocation, keys: frozenset[dg.AssetKey]) -> frozenset[dg.AssetKey]:
+    """The selection with what the same steps write: a job instance that writes several tables writes all of them."""
+    graph = location.repository.asset_graph
+    whole = keys.union(*(graph.get(key).execution_set_asset_keys for key in keys))
+    if whole != keys:
+        names = ", ".join(sorted(key.to_user_string() for key in whole - keys))
+        note(f"materialized too, by the same steps as selected assets: {names}")
+    return whole
+
+
+def _parsed(text: str) -> dg.AssetSelection:
+    bare = _BARE_NAME.fullmatch(text.strip())
+    if bare is None:
+        return dg.AssetSelection.from_string(text)
+    named = dg.AssetSelection.assets(dg.AssetKey.from_user_string(bare["name"]))
+    up, down = bare["up"], bare["down"]
+    selection: dg.AssetSelection = named.upstream(_layers(up)) if up else named
+    return selection | named.downstream(_layers(down)) if down else selection
+
+
+def _layers(sign: str) -> int | None:
+    digits = sign.strip("+*")
+    return int(digits) if digits else None
 
 
 def _keys(location: CodeLocation, text: str) -> frozenset[dg.AssetKey]:
@@ -81,7 +108,7 @@ def _keys(location: CodeLocation, text: str) -> frozenset[dg.AssetKey]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = dg.AssetSelection.from_string(text).resolve(graph)
+            found = _parsed(text).resolve(graph)
         except dg.DagsterInvalidSubsetError:
             found = set()
         except dg.DagsterError as error:
@@ -98,46 +125,24 @@ def _keys(location: CodeLocation, text: str) -> frozenset[dg.AssetKey]:
         raise UsageError(f"{text!r} selects only assets that nothing here materializes: {names}")
     known = [key.to_user_string() for key in graph.executable_asset_keys]
     groups = sorted({node.group_name for node in graph.asset_nodes if node.group_name})
-    words = [word for word in _WORD.findall(text) if word not in _KEYWORDS]
+    bare = _BARE_NAME.fullmatch(text.strip())
+    words = [bare["name"]] if bare else [word for word in _WORD.findall(text) if word not in _KEYWORDS]
     candidates = groups if text.lstrip("+*(").startswith("group:") else known
-    close = next((hint for word in words if (hint := nearest(word, candidates))), "")
+    close = next((hint for word in words if (hint := _close(word, candidates))), "")
     if not close:
         what = "groups" if candidates is groups else "assets"
         close = f"; {what} of {location.module}: {_some(sorted(candidates))}"
     raise UsageError(f"{text!r} selects no asset{close}")
 
 
+def _close(word: str, names: Sequence[str]) -> str:
+    same = sorted(name for name in names if name.lower().endswith(f"/{word.lower()}"))
+    return f"; did you mean {' or '.join(map(repr, same[:_SHOWN]))}?" if same else nearest(word, names)
+
+
 def _some(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "") if names else "none"
-
-
-def _partition_tags(
-    job: dg.JobDefinition, keys: frozenset[dg.AssetKey], partition: str | None, instance: dg.DagsterInstance
-) -> Mapping[str, str]:
-    partitioned = sorted(key for key in keys if job.asset_layer.get(key).partitions_def is not None)
-    if not partitioned:
-        if partition is not None:
-            raise UsageError(f"--partition {partition}: none of the selected assets has partitions")
-        return {}
-    definition = job.asset_layer.get(partitioned[0]).partitions_def
-    assert definition is not None  # noqa: S101 -- see above
-    name = partitioned[0].to_user_string()
-    if any(job.asset_layer.get(key).partitions_def != definition for key in partitioned):
-        names = ", ".join(key.to_user_string() for key in partitioned)
-        raise UsageError(
-            f"the selected assets have different partitions ({names}); run them one after the other"
-        )
-    known = definition.get_partition_keys(dynamic_partitions_store=instance)
-    if partition is None:
-        examples = f"such as {', '.join(known[-3:])}" if known else "of which there is none yet"
-        raise UsageError(f"asset {name} has partitions; name one with --partition KEY, {examples}")
-    with partition_loading_context(dynamic_partitions_store=instance):
-        if not definition.has_partition_key(partition):
-            close = nearest(partition, known)
-            span = f"; there are {len(known)}, from {known[0]} to {known[-1]}" if known else "; there is none"
-            raise UsageError(f"asset {name} has no partition {partition!r}{close or span}")
-        return job.get_tags_for_partition_key(partition, selected_asset_keys=keys)
 
 
 def _file_config(file: Path, location: CodeLocation) -> dict[str, Any]:

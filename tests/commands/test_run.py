@@ -29,6 +29,28 @@ assets = [
     notebook_asset("Others", notebook="Report", partitions_def=dg.StaticPartitionsDefinition(["a"])),
 ]
 """
+RANGES = """
+from fabric_assets.arguments import partition_end, partition_start
+days = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-11")
+assets = [
+    notebook_asset(
+        "Range",
+        notebook="Orders",
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        arguments={"start": partition_start(), "end": partition_end()},
+    ),
+    notebook_asset("Each", notebook="Sales", partitions_def=days),
+    notebook_asset("Once", notebook="Report", deps=["Range"]),
+]
+"""
+TABLES = """
+assets = [
+    notebook_asset("Load", notebook="Orders", tables=[dg.AssetSpec("first"), dg.AssetSpec("second")]),
+    notebook_asset(["gold", "Sales"], notebook="Sales", deps=["first"]),
+    notebook_asset(["silver", "Sales"], notebook="Sales"),
+]
+"""
 NOTEBOOKS = ["Orders", "Sales", "Report"]
 
 
@@ -67,6 +89,84 @@ def test_several_selections_are_united(simulate: Simulate, place: Place) -> None
     place.define(CHAIN)
     assert cli.main(["run", "Report", "group:base"]) == 0
     assert sorted(started(fabric)) == ["Orders", "Report"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "names"),
+    [
+        pytest.param("+Report", ["Orders", "Sales", "Report"], id="all before"),
+        pytest.param("*Report", ["Orders", "Sales", "Report"], id="all before, with a star"),
+        pytest.param("1+Report", ["Sales", "Report"], id="one layer before"),
+        pytest.param("Orders+", ["Orders", "Sales", "Report"], id="all after"),
+        pytest.param("Orders*", ["Orders", "Sales", "Report"], id="all after, with a star"),
+        pytest.param("Orders+1", ["Orders", "Sales"], id="one layer after"),
+        pytest.param("+Sales+", ["Orders", "Sales", "Report"], id="both ways"),
+        pytest.param('1+key:"Report"', ["Sales", "Report"], id="key"),
+        pytest.param("group:base or key:Rep*", ["Orders", "Report"], id="expression"),
+    ],
+)
+def test_the_selection_has_dagsters_present_syntax(
+    simulate: Simulate, place: Place, selection: str, names: list[str]
+) -> None:
+    fabric = simulate(notebooks=NOTEBOOKS)
+    place.use(fabric)
+    place.define(CHAIN)
+    assert cli.main(["run", selection]) == 0
+    assert sorted(started(fabric)) == sorted(names)
+
+
+@pytest.mark.parametrize("selection", ["first", "+gold/Sales"])
+def test_tables_of_one_job_instance_are_run_together(
+    simulate: Simulate, place: Place, capfd: pytest.CaptureFixture[str], selection: str
+) -> None:
+    fabric = simulate(notebooks=NOTEBOOKS)
+    place.use(fabric)
+    place.define(TABLES)
+    assert cli.main(["run", selection]) == 0
+    assert started(fabric)[:1] == ["Orders"]
+    said = capfd.readouterr()
+    assert "materialized too, by the same steps as selected assets: second\n" in said.err
+    assert re.search(r" second: materialized in", said.out)
+
+
+def test_a_name_without_its_folder_is_suggested(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    place.define(TABLES)
+    assert cli.main(["run", "+sales"]) == 2
+    assert "did you mean 'gold/Sales' or 'silver/Sales'?" in capfd.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:Property `OpDefinition.version`:DeprecationWarning")
+def test_a_source_is_observed(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    place.define("""
+@dg.observable_source_asset
+def Source():
+    return dg.DataVersion("1")
+
+assets = [Source]
+""")
+    assert cli.main(["run", "Source"]) == 0
+    said = capfd.readouterr().out
+    assert re.search(r" Source: observed in \d+ s\n", said)
+    assert said.endswith("\n1 observed of 1 asset\n")
+
+
+def test_one_row_is_no_plural(simulate: Simulate, place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    exit_value = json.dumps({"row_count": 1})
+    place.use(simulate(notebooks=NOTEBOOKS, job_instances=[{"notebook": "Orders", "exit_value": exit_value}]))
+    place.define(CHAIN)
+    assert cli.main(["run", "Orders"]) == 0
+    assert re.search(r"materialized in \d+ s, 1 row\n", capfd.readouterr().out)
+
+
+def test_the_exit_code_is_the_runs_when_its_reader_leaves(simulate: Simulate, place: Place) -> None:
+    place.use(simulate(notebooks=NOTEBOOKS, job_instances=[{"notebook": "Orders", "run_seconds": 1}]))
+    place.define(CHAIN)
+    place.dagster_home()
+    process = place.start("run", "Orders")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("run ")
+    process.stdout.close()
+    assert process.wait(timeout=90) == 0
 
 
 def test_history_is_kept_in_the_dagster_instance(
@@ -151,6 +251,7 @@ def test_arguments_are_set(simulate: Simulate, place: Place) -> None:
     [
         pytest.param(["Order"], "selects no asset; did you mean 'Orders'?", id="near miss"),
         pytest.param(["+Salez"], "did you mean 'Sales'", id="near miss with a sign"),
+        pytest.param(["1+Salez"], "did you mean 'Sales'", id="near miss with a number"),
         pytest.param(["group:bass"], "did you mean 'base'?", id="group"),
         pytest.param(["xyz"], "Orders, Report, Sales", id="nothing like it"),
         pytest.param(["Orders and"], "is no asset selection", id="syntax"),
@@ -202,6 +303,7 @@ def test_a_partition(simulate: Simulate, place: Place, capfd: pytest.CaptureFixt
     [
         pytest.param(["Daily"], "--partition KEY, such as 2024-01-01, 2024-01-02", id="none given"),
         pytest.param(["Daily", "--partition", "2024-01-03"], "did you mean '2024-01-0", id="near miss"),
+        pytest.param(["Daily", "--partition", "2030-01-01"], "there are 2, from 2024-01-01 to", id="future"),
         pytest.param(
             ["Daily", "--partition", "zzz"], "there are 2, from 2024-01-01 to 2024-01-02", id="unknown"
         ),
@@ -217,6 +319,54 @@ def test_wrong_partitions(
     assert cli.main(["run", *arguments]) == 2
     assert what in capfd.readouterr().err
     assert fabric.started == ()
+
+
+def test_a_range_of_partitions_is_one_run(
+    simulate: Simulate, place: Place, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fabric = simulate(notebooks=NOTEBOOKS)
+    place.use(fabric)
+    place.define(RANGES)
+    place.dagster_home()
+
+    assert cli.main(["run", "Range+", "--partition", "2024-01-02...2024-01-04"]) == 0
+
+    assert started(fabric) == ["Orders", "Report"]
+    said = capfd.readouterr().out
+    assert said.count("Range: running") == 1
+    assert said.endswith("\n2 materialized of 2 assets\n")
+    with dg.DagsterInstance.get() as instance:
+        days = instance.get_materialized_partitions(dg.AssetKey("Range"))
+        assert days == {"2024-01-02", "2024-01-03", "2024-01-04"}
+        event = instance.get_latest_materialization_event(dg.AssetKey("Range"))
+        assert event is not None
+        assert event.asset_materialization is not None
+        sent = event.asset_materialization.metadata["fabric/parameters"].value
+    assert isinstance(sent, dict)
+    assert str(sent["start"]).startswith("2024-01-02")
+    assert str(sent["end"]).startswith("2024-01-04")
+
+
+@pytest.mark.parametrize(
+    ("asset", "partition", "what"),
+    [
+        pytest.param("Each", "2024-01-02...2024-01-04", "Run one partition after another", id="not at once"),
+        pytest.param("Range", "2024-01-2...2024-01-04", "has no partition '2024-01-2'", id="first"),
+        pytest.param("Range", "2024-01-02...2024-01-0", "did you mean '2024-01-10'", id="last"),
+        pytest.param("Range", "2024-01-02...2030-01-01", "from 2024-01-01 to 2024-01-10", id="future"),
+        pytest.param("Range", "2024-01-02...", "has no partition ''", id="no end"),
+        pytest.param(
+            "Range", "2024-01-04...2024-01-02", "write 2024-01-02...2024-01-04", id="the wrong way round"
+        ),
+        pytest.param("Once", "a...b", "none of the selected assets has partitions", id="no partitions"),
+    ],
+)
+def test_wrong_ranges(
+    place: Place, capfd: pytest.CaptureFixture[str], asset: str, partition: str, what: str
+) -> None:
+    place.define(RANGES)
+    assert cli.main(["run", asset, "--partition", partition]) == 2
+    assert what in capfd.readouterr().err
 
 
 def test_a_code_location_that_fails(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
