@@ -47,8 +47,8 @@ assets = [
 TABLES = """
 assets = [
     notebook_asset("Load", notebook="Orders", tables=[dg.AssetSpec("first"), dg.AssetSpec("second")]),
-    notebook_asset(["gold", "Sales"], notebook="Sales", deps=["first"]),
-    notebook_asset(["silver", "Sales"], notebook="Sales"),
+    notebook_asset(["gold", "S"], notebook="Sales", deps=["first"]),
+    notebook_asset(["silver", "S"], notebook="Sales"),
 ]
 """
 NOTEBOOKS = ["Orders", "Sales", "Report"]
@@ -115,7 +115,7 @@ def test_the_selection_has_dagsters_present_syntax(
     assert sorted(started(fabric)) == sorted(names)
 
 
-@pytest.mark.parametrize("selection", ["first", "+gold/Sales"])
+@pytest.mark.parametrize("selection", ["first", "+gold/S"])
 def test_tables_of_one_job_instance_are_run_together(
     simulate: Simulate, place: Place, capfd: pytest.CaptureFixture[str], selection: str
 ) -> None:
@@ -131,8 +131,8 @@ def test_tables_of_one_job_instance_are_run_together(
 
 def test_a_name_without_its_folder_is_suggested(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
     place.define(TABLES)
-    assert cli.main(["run", "+sales"]) == 2
-    assert "did you mean 'gold/Sales' or 'silver/Sales'?" in capfd.readouterr().err
+    assert cli.main(["run", "+s"]) == 2
+    assert "did you mean 'gold/S' or 'silver/S'?" in capfd.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:Property `OpDefinition.version`:DeprecationWarning")
