@@ -72,6 +72,11 @@ class InstanceLedger:
             return attempt
         return None
 
+    def left_running(self) -> str | None:
+        """The id of a job instance that was started, and that nobody has seen to end."""
+        left = self.left_open()
+        return left.job_instance_id if left is not None and left.status is None else None
+
     def write(self, attempt: Attempt) -> None:
         """See ``Ledger``."""
         entry = {

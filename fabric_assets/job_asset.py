@@ -1,5 +1,6 @@
 """What assets of all kinds of jobs share: arguments, ledger, retries, metadata, checks."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -214,7 +215,10 @@ def build_job_asset(
         try:
             outcome = await run(start)
         except FabricError as error:
-            failed = start.reported.added_to(failure(error))
+            left_running = None
+            if not isinstance(error, JobInstanceError):
+                left_running = await asyncio.to_thread(start.ledger.left_running)
+            failed = start.reported.added_to(failure(error, left_running))
             if error.retriable and retry_wait_seconds is not None:
                 waited = isinstance(error, JobInstanceError) and error.may_still_run
                 raise dg.RetryRequested(

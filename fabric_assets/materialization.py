@@ -111,9 +111,21 @@ def check_results(
     ]
 
 
-def failure(error: FabricError) -> dg.Failure:
-    """What an asset raises for an error: Fabric's words, the job instance, a link, and whether a retry can help."""
+def failure(error: FabricError, left_running: str | None = None) -> dg.Failure:
+    """What an asset raises for an error: Fabric's words, the job instance, a link, and whether a retry can help.
+
+    Args:
+        error: the error.
+        left_running: id of a job instance that an earlier attempt started, if this one did not come to take it over.
+    """
     metadata: dict[str, Any] = {}
+    description = str(error)
+    if left_running is not None:
+        metadata[JOB_INSTANCE_ID] = left_running
+        description += (
+            f" Job instance {left_running} was started before and may still be running; "
+            "a re-execution from failure takes it over."
+        )
     if error.error_code:
         metadata["fabric/error_code"] = error.error_code
     if error.request_id:
@@ -126,7 +138,7 @@ def failure(error: FabricError) -> dg.Failure:
             metadata["fabric/job_instance_url"] = dg.MetadataValue.url(error.url)
         if failed_activity := error.details.get("failedActivity"):
             metadata["fabric/failed_activity"] = str(failed_activity)
-    return dg.Failure(description=str(error), metadata=metadata, allow_retries=error.retriable)
+    return dg.Failure(description=description, metadata=metadata, allow_retries=error.retriable)
 
 
 def _identity(

@@ -132,8 +132,7 @@ class JobInstanceFailedError(JobInstanceError):
 class JobInstanceLostError(JobInstanceError):
     """A job instance was started, or may have been, and cannot be seen.
 
-    If it is retriable, the next attempt takes the job instance over. If not, the service refuses every token, or it is
-    not known which job instance it is: starting another could load a table twice.
+    If it is retriable, the next attempt takes the job instance over. If not, starting another could load a table twice.
     """
 
     @property

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 
 from fabric_assets.client.errors import (
     FabricApiError,
-    FabricAuthError,
     FabricError,
     FabricNotFoundError,
     JobInstanceError,
@@ -188,14 +187,12 @@ class JobExecution:
                 url=self._seen.link,
                 error_code=error.error_code,
                 request_id=error.request_id,
-                # A retry would be refused as well, and say no more which job instance it is about.
-                retriable=error.retriable or not isinstance(error, FabricAuthError),
             ) from error
 
     async def _wait_for_retry(self, error: JobInstanceError) -> None:
         """Keep hold of a job instance that may still run until the caller's next attempt can take it over."""
         wait_seconds = self._job.retry_wait_seconds
-        if wait_seconds is not None and error.retriable and error.may_still_run:
+        if wait_seconds is not None and error.may_still_run:
             self._tell(f"{error} The next attempt begins in {wait_seconds:g} s.", logging.WARNING)
             await asyncio.sleep(wait_seconds)
 

@@ -56,12 +56,23 @@ FAULTY_READS = [
         left=1,
     ),
     Row(
-        "a token that is refused twice in the middle is not tried again",
+        "a token that is refused twice in the middle",
         on_read(skip=1, status=401, times=None),
         job_instances=[NEVER_ENDS],
-        asset={"retry": 1},
         fails=["lost sight of notebook 'LoadDimX'", "job instance ", "refuses the access token"],
         left=1,
+    ),
+    Row(
+        "no token is accepted any more, neither by the retry",
+        [
+            *on_read(skip=1, status=401, times=None),
+            {"method": "GET", "path": f"*/workspaces/{'?' * 36}", "skip": 1, "status": 401, "times": None},
+        ],
+        job_instances=[NEVER_ENDS],
+        asset={"retry": 1},
+        fails=["refuses the access token", "Job instance", "was started before and may still be running"],
+        left=1,
+        said={"lost sight of": 1},
     ),
     Row(
         "exit value and links cannot be read",
