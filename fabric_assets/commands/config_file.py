@@ -33,6 +33,25 @@ _VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
 
 
 @dataclass(frozen=True)
+class ComponentYaml:
+    """A ``FabricWorkspaceComponent`` in a file.
+
+    Attributes:
+        file: the file.
+        attributes: its attributes, with templates as they stand.
+    """
+
+    file: Path
+    attributes: Mapping[str, Any]
+    _node: Any = field(repr=False)
+
+    def place(self, path: Sequence[int | str]) -> str:
+        """File, line and key of a path below the attributes."""
+        line, key = _place(self._node, ["attributes", *path])
+        return f"{self.file}:{line}, {key}"
+
+
+@dataclass(frozen=True)
 class CheckConfig:
     """What the lineage of the command line is made with.
 
@@ -42,6 +61,7 @@ class CheckConfig:
         deps: notebook (or asset) to those that come before it.
         source: folder of the notebooks, if the file names one.
         names: how assets are named after notebooks.
+        component: the component that the file has, if it is no class of the user's own.
     """
 
     lineage: LineageConfig = field(default_factory=LineageConfig)
@@ -50,6 +70,7 @@ class CheckConfig:
     deps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     source: Path | None = None
     names: NameRules = field(default_factory=NameRules)
+    component: ComponentYaml | None = None
 
     def chosen(self, lineage: Lineage) -> Lineage:
         """The lineage of the notebooks that are taken; configured dependencies count more than derived ones.
@@ -104,8 +125,9 @@ def read_config(file: Path) -> CheckConfig:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise UsageError(f"--config {file}: {reason}") from error
-    for document, node in zip(documents, nodes, strict=False):
-        _check_component(document, node, file)
+    components = list(_components(documents, nodes, file))
+    for component in components:
+        _check_component(component)
     found = list(_attributes(documents))
     if len(found) != 1:
         raise UsageError(
@@ -113,35 +135,41 @@ def read_config(file: Path) -> CheckConfig:
         )
     (attributes,) = found
     try:
-        return _config(attributes, file.parent)
+        config = _config(attributes, file.parent)
     except (LineageConfigError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(f"--config {file}: {error}") from error
+    return replace(config, component=components[0] if components else None)
 
 
-def _check_component(document: Any, node: Any, file: Path) -> None:
-    """Check a component's document as Dagster does.
+def _components(documents: Sequence[Any], nodes: Sequence[Any], file: Path) -> Iterator[ComponentYaml]:
+    """The components in the file, but for those of a class of the user's own, which may have more keys."""
+    for document, node in zip(documents, nodes, strict=False):
+        if not isinstance(document, Mapping) or "attributes" not in document:
+            continue
+        if document.get("type", _COMPONENT_TYPE) == _COMPONENT_TYPE:
+            yield ComponentYaml(file, document["attributes"] or {}, node)
+
+
+def _check_component(component: ComponentYaml) -> None:
+    """Check a component's attributes as Dagster does.
 
     Raises:
         UsageError: a key is unknown, or a value is not what it should be; with its line.
     """
-    if not isinstance(document, Mapping) or "attributes" not in document:
-        return
-    if document.get("type", _COMPONENT_TYPE) != _COMPONENT_TYPE:
-        return  # a class of the user's own may have more keys
     from pydantic import ValidationError
 
     from fabric_assets.component import FabricWorkspaceComponent
 
     try:
-        FabricWorkspaceComponent.model().model_validate(document.get("attributes") or {})
+        FabricWorkspaceComponent.model().model_validate(component.attributes)
     except ValidationError as error:
         found: dict[str, str] = {}
         for entry in error.errors(include_url=False, include_context=False):
-            line, key = _place(node, ["attributes", *entry["loc"]])
+            place = component.place(entry["loc"])
             if entry["type"] == "missing":
-                key = f"{key}.{entry['loc'][-1]}"
+                place = f"{place}.{entry['loc'][-1]}"
             # Of the errors for one value, the first is that of the type that it should have.
-            found.setdefault(key, f"--config {file}:{line}, {key}: {entry['msg']}, it is {entry['input']!r}")
+            found.setdefault(place, f"--config {place}: {entry['msg']}, it is {entry['input']!r}")
         raise UsageError("\n".join(found.values())) from error
 
 

@@ -35,8 +35,8 @@ def add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = commands.add_parser(
         "check",
         help="look for races, cycles, unresolved names and broken notebooks",
-        description="Prints one line for each race, cycle, unresolved name and broken notebook. Exit code 1 if there "
-        "is any, else 0.",
+        description="Prints one line for each race, cycle, unresolved name and broken notebook, and for a name in the "
+        "component's file that loading it would refuse. Exit code 1 if there is any, else 0.",
     )
     _add_source(parser)
     parser.set_defaults(run=check)
@@ -67,7 +67,8 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def show_lineage(options: argparse.Namespace) -> int:
     """Print the lineage."""
-    lineage, _ = _read(options)
+    read, config = _read(options)
+    lineage = config.chosen(read)
     if options.json:
         say(json.dumps(lineage.to_json(), indent=2))
     elif options.mermaid:
@@ -81,11 +82,12 @@ def check(options: argparse.Namespace) -> int:
     """Print what is wrong."""
     from fabric_assets.lineage.stale_rules import stale_rules
 
-    lineage, config = _read(options)
+    read, config = _read(options)
+    lineage = config.chosen(read)
     for section, number, problem in stale_rules(lineage.notebooks, config.lineage):
         note(f"--config {options.config}: lineage.{section}.{number}: {problem}")
     graph = config.graph(lineage)
-    problems = [f"{cycle}" for cycle in graph.cycles]
+    problems = [f"{cycle}" for cycle in graph.cycles] or _refusals(config, read)
     problems += [_explained(str(race)) for race in graph.races]
     problems += [line for notebook in lineage.notebooks for line in _gaps(notebook)]
     for problem in problems:
@@ -96,6 +98,15 @@ def check(options: argparse.Namespace) -> int:
         return 1
     say(f"no race, no cycle, nothing unresolved in {summary}")
     return 0
+
+
+def _refusals(config: "CheckConfig", lineage: "Lineage") -> list[str]:
+    if config.component is None:
+        return []
+    from fabric_assets.commands.component_names import refusal
+
+    found = refusal(config.component, lineage)
+    return [found] if found else []
 
 
 def _explained(race: str) -> str:
@@ -125,7 +136,7 @@ def _read(options: argparse.Namespace) -> "tuple[Lineage, CheckConfig]":
     if folder is not None and options.workspace is not None:
         raise UsageError("give PATH or --workspace, not both")
     if options.workspace is not None:
-        return config.chosen(_live(options.workspace, config)), config
+        return _live(options.workspace, config), config
     folder = folder or config.source
     if folder is None:
         raise UsageError("what should be read? Give PATH, --workspace, or --config with a `source`")
@@ -138,7 +149,7 @@ def _read(options: argparse.Namespace) -> "tuple[Lineage, CheckConfig]":
             f"there is no notebook in {folder}: it should hold folders such as `Load_Sales.Notebook`, at any depth, "
             "as Fabric's Git integration writes them"
         )
-    return config.chosen(lineage), config
+    return lineage, config
 
 
 def _live(name: str, config: "CheckConfig") -> "Lineage":

@@ -67,3 +67,94 @@ def test_assets_of_elsewhere_are_no_notebooks(tmp_path: Path, capsys: pytest.Cap
     )
 
     assert cli.main(["check", "--config", str(file)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "  notebooks:\n    Load_DimStor: {retry: 2}\n",
+            ":5, attributes.notebooks.Load_DimStor: there is no notebook 'Load_DimStor'; did you mean",
+            id="entry",
+        ),
+        pytest.param(
+            "  notebooks:\n    Load_FactSales:\n      deps: [Load_Stores]\n",
+            ":6, attributes.notebooks.Load_FactSales.deps.0: there is no notebook, asset or table 'Load_Stores'",
+            id="dependency",
+        ),
+        pytest.param(
+            "  notebooks:\n    Load_FactSales:\n      arguments: {store: {exit_value_of: Nobody}}\n",
+            ":6, attributes.notebooks.Load_FactSales.arguments.store: there is no notebook or asset 'Nobody'",
+            id="argument",
+        ),
+        pytest.param(
+            "  jobs:\n    nightly:\n      notebooks: [Load_*, Load_Stores]\n",
+            ":6, attributes.jobs.nightly.notebooks.1: there is no asset for 'Load_Stores'; did you mean",
+            id="job",
+        ),
+        pytest.param(
+            "  notebooks:\n    Load_DimStore: {deps: [DimDate]}\n    Load_DimDate: {deps: [DimStore]}\n",
+            "notebooks wait for each other",
+            id="cycle",
+        ),
+        pytest.param(
+            "  notebooks:\n    Load_DimStore: {name: a b}\n",
+            "attributes.notebooks.Load_DimStore.name",
+            id="key",
+        ),
+    ],
+)
+def test_a_name_that_loading_refuses_is_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    shop(tmp_path / "workspace")
+    file = tmp_path / "defs.yaml"
+    file.write_text(HEAD + text)
+
+    assert cli.main(["check", "--config", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert [line.startswith(f"{file}:") and said in line for line in printed.out.splitlines()] == [True]
+    assert printed.err.startswith("1 problem in 4 notebooks")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("  jobs: {nightly: {notebooks: ['Load_*', DimStore]}}\n", "", id="right"),
+        pytest.param(
+            "  workspace: '{{ env.NOT_SET }}'\n  connection: {capacity: '{{ nothing.here }}'}\n",
+            "",
+            id="of-where-it-runs",
+        ),
+        pytest.param(
+            "  notebooks: {Load_DimStore: {deps: ['{{ mine }}']}}\n",
+            "its names are not looked at: UndefinedError: 'mine' not found",
+            id="unknown-template",
+        ),
+        pytest.param("  races: order\n  exclude: [Nobody]\n", "", id="told-when-it-is-loaded"),
+    ],
+)
+def test_what_loading_takes_is_no_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    shop(tmp_path / "workspace")
+    file = tmp_path / "defs.yaml"
+    file.write_text(HEAD + text)
+
+    assert cli.main(["check", "--config", str(file)]) == 0
+    err = capsys.readouterr().err
+    assert said in err
+    assert bool(err) is bool(said)
+
+
+def test_names_are_not_looked_at_where_the_source_or_the_class_is_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop(tmp_path / "workspace")
+    file = tmp_path / "defs.yaml"
+    names = "  notebooks: {Load_Elsewhere: {}}\n"
+    file.write_text(HEAD.replace("  source: ./workspace\n", "") + names)
+    assert cli.main(["check", str(tmp_path / "workspace"), "--config", str(file)]) == 0
+
+    file.write_text(HEAD.replace("fabric_assets.Fabric", "mine.Fabric") + names)
+    assert cli.main(["check", "--config", str(file)]) == 0
